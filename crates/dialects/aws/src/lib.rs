@@ -1,0 +1,1 @@
+//! AWS: Lambda, CloudWatch Logs and STS as their own clients call them, and function URLs.

@@ -1,0 +1,1 @@
+//! anyfn's own HTTP API, the one that its command line calls.

@@ -1,0 +1,1 @@
+//! Listeners, host and path to dialect, caller identity, limits, shedding.

@@ -1,0 +1,1 @@
+//! Log groups, streams and events without a wire format: append, read, filter, follow, retention.

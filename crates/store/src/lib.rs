@@ -1,0 +1,1 @@
+//! The state ports on embedded storage: records, queues, logs and blobs in one folder, acknowledged after fsync.
