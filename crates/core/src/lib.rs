@@ -6,6 +6,11 @@
 //! Must not know: any platform's wire format, any file, any process, any socket.
 
 pub mod ports;
+mod registry;
 mod reply;
 
+pub use registry::{
+    LayerName, LayerRecord, NewFunction, NewLayerVersion, Page, Publish, Registry, Resolved, function_not_found,
+    revision_mismatch, version_not_found,
+};
 pub use reply::{Frame, Outcome, Reply, ReplyBody};
