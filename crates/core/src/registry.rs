@@ -95,5 +95,8 @@ pub fn function_not_found(name: &FunctionName) -> Error {
 
 /// The error for a version or alias that is not there.
 pub fn version_not_found(function: &Function, qualifier: &str) -> Error {
-    Error::not_found("version_not_found", format!("function {} has no version or alias {qualifier}", function.name))
+    Error::not_found(
+        "version_not_found",
+        format!("function {} has no version or alias {qualifier}", function.name),
+    )
 }

@@ -13,7 +13,7 @@ fn plain(text: &str, max: usize, extra: &str) -> bool {
 }
 
 /// Who owns a thing. One namespace never sees another's functions, logs or messages.
-/// 1–128 characters of `A-Za-z0-9._-`. AWS's dialect maps an account and a region to `<account>.<region>`.
+/// 1–100 characters of `A-Za-z0-9._-`. AWS's dialect maps an account and a region to `<account>.<region>`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Namespace(String);
@@ -21,10 +21,10 @@ pub struct Namespace(String);
 impl Namespace {
     pub fn new(text: impl Into<String>) -> Result<Self> {
         let text = text.into();
-        if plain(&text, 128, "._-") {
+        if plain(&text, 100, "._-") {
             return Ok(Self(text));
         }
-        Err(Error::invalid("namespace_invalid", "a namespace has 1 to 128 characters of A-Z a-z 0-9 . _ -"))
+        Err(Error::invalid("namespace_invalid", "a namespace has 1 to 100 characters of A-Z a-z 0-9 . _ -"))
     }
 
     pub fn as_str(&self) -> &str {

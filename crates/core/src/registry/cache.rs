@@ -18,7 +18,11 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn function(&self, key: &str) -> Option<Arc<Function>> {
-        self.functions.read().unwrap_or_else(PoisonError::into_inner).get(key).map(|(function, _)| function.clone())
+        self.functions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .map(|(function, _)| function.clone())
     }
 
     /// Keeps the newer of what is there and what is given.

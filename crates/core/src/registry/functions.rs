@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anyfn_types::{Code, Config, Error, Function, FunctionName, FunctionUrl, Kind, Namespace, Version, VersionState};
+use anyfn_types::{
+    Code, Config, Error, Function, FunctionName, FunctionUrl, Kind, Namespace, Version, VersionState,
+};
 
 use super::{ATTEMPTS, Page, Registry, contended, decode, function_key, function_not_found, lost};
 use crate::ports::Expect;
@@ -55,9 +57,11 @@ impl Registry {
                 self.cache.keep_function(key, function.clone(), revision);
                 Ok(function)
             }
-            Err(e) if lost(&e) => {
-                Err(Error::new(Kind::Conflict, "function_exists", format!("Function already exist: {}", function.name)))
-            }
+            Err(e) if lost(&e) => Err(Error::new(
+                Kind::Conflict,
+                "function_exists",
+                format!("Function already exist: {}", function.name),
+            )),
             Err(e) => Err(e),
         }
     }
@@ -77,7 +81,12 @@ impl Registry {
     }
 
     /// In order of names; `after` is a page's `next`. `limit` 1..=10000.
-    pub async fn list(&self, namespace: &Namespace, after: Option<&str>, limit: usize) -> Result<Page<Function>, Error> {
+    pub async fn list(
+        &self,
+        namespace: &Namespace,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Function>, Error> {
         let prefix = format!("fn/{namespace}/");
         let after = after.map(|name| format!("{prefix}{name}"));
         let records = self.records.scan(&prefix, after.as_deref(), limit).await?;
@@ -139,7 +148,12 @@ impl Registry {
     }
 
     /// Gives a function (or an alias of it) an address. Errors: `url_exists` (Conflict).
-    pub async fn put_url(&self, function: &Function, url: FunctionUrl, fresh: bool) -> Result<Arc<Function>, Error> {
+    pub async fn put_url(
+        &self,
+        function: &Function,
+        url: FunctionUrl,
+        fresh: bool,
+    ) -> Result<Arc<Function>, Error> {
         let at = url.alias.clone().unwrap_or_default();
         let owner = (&function.namespace, &function.name);
         self.write(&url_key(&url.id), &owner, Expect::Any).await?;
@@ -170,7 +184,12 @@ impl Registry {
     }
 
     /// Takes an address back. Errors: `url_not_found`.
-    pub async fn delete_url(&self, namespace: &Namespace, name: &FunctionName, at: &str) -> Result<(), Error> {
+    pub async fn delete_url(
+        &self,
+        namespace: &Namespace,
+        name: &FunctionName,
+        at: &str,
+    ) -> Result<(), Error> {
         let (_, url) = self
             .update(namespace, name, |f| {
                 f.urls.remove(at).ok_or_else(|| {

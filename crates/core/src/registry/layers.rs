@@ -120,7 +120,8 @@ impl Registry {
         name: &LayerName,
         version: u64,
     ) -> Result<(), Error> {
-        let result = self.change_layer(namespace, name, false, |layer| Ok(layer.versions.remove(&version))).await;
+        let result =
+            self.change_layer(namespace, name, false, |layer| Ok(layer.versions.remove(&version))).await;
         match result {
             Err(e) if e.kind == Kind::NotFound => Ok(()),
             other => other.map(drop),

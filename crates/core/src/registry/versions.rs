@@ -40,7 +40,12 @@ impl Registry {
 
     /// Freezes `$LATEST` under the next number. Gives the newest version back unchanged if nothing changed since.
     /// Errors: `function_not_found`, `revision_mismatch`, `code_sha_mismatch`.
-    pub async fn publish(&self, namespace: &Namespace, name: &FunctionName, with: Publish) -> Result<Resolved, Error> {
+    pub async fn publish(
+        &self,
+        namespace: &Namespace,
+        name: &FunctionName,
+        with: Publish,
+    ) -> Result<Resolved, Error> {
         let key = function_key(namespace, name);
         for _ in 0..ATTEMPTS {
             let Some((mut function, revision)) = self.read::<Function>(&key).await? else {
@@ -125,7 +130,8 @@ impl Registry {
             Some(Qualifier::Version(number)) => *number,
             Some(Qualifier::Alias(alias)) => route(&function, alias, draw)?,
         };
-        let version = if number == 0 { self.latest(&function) } else { self.version(&function, number).await? };
+        let version =
+            if number == 0 { self.latest(&function) } else { self.version(&function, number).await? };
         Ok(Resolved { function, version })
     }
 
@@ -139,7 +145,12 @@ impl Registry {
     }
 
     /// Deletes one published version. Errors: `version_not_found`, `version_in_use` (an alias points at it).
-    pub async fn delete_version(&self, namespace: &Namespace, name: &FunctionName, number: u64) -> Result<(), Error> {
+    pub async fn delete_version(
+        &self,
+        namespace: &Namespace,
+        name: &FunctionName,
+        number: u64,
+    ) -> Result<(), Error> {
         let (_, id) = self
             .update(namespace, name, |f| {
                 let points = |alias: &&anyfn_types::Alias| {
@@ -165,7 +176,9 @@ fn check(function: &Function, with: &Publish) -> Result<(), Error> {
     match &with.code_sha256 {
         Some(wanted) if *wanted != sha => Err(Error::invalid(
             "code_sha_mismatch",
-            format!("CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({sha}). Please try again with the CodeSHA256 in $LATEST."),
+            format!(
+                "CodeSHA256 ({wanted}) is different from current CodeSHA256 in $LATEST ({sha}). Please try again with the CodeSHA256 in $LATEST."
+            ),
         )),
         _ => Ok(()),
     }
