@@ -9,6 +9,7 @@
 //! calls), `record` (what calls leave behind, written in batches).
 //! Must not know: any platform's API, how a sandbox or a guest works, where code lies.
 
+mod activate;
 mod admit;
 mod events;
 mod place;
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     alive: AtomicUsize,
     recorder: Recorder,
     events: events::Lanes,
+    activating: activate::Activating,
 }
 
 impl std::fmt::Debug for Engine {
@@ -97,6 +99,7 @@ impl Engine {
             ports,
             settings,
             recorder,
+            activating: activate::Activating::default(),
         }));
         events::resume(&engine).await?;
         let sweeper = engine.clone();
