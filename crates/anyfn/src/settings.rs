@@ -126,3 +126,27 @@ pub(crate) fn data_dir(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     let home = var("HOME").context("no --data and no HOME: say where to keep data with --data DIR")?;
     Ok(PathBuf::from(home).join(".local/share/anyfn"))
 }
+
+/// Where builds are kept between deploys: `$XDG_CACHE_HOME/anyfn` or `~/.cache/anyfn`.
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn cache_dir() -> anyhow::Result<PathBuf> {
+    let var = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
+    if let Some(base) = var("XDG_CACHE_HOME") {
+        return Ok(PathBuf::from(base).join("anyfn"));
+    }
+    let home = var("HOME").context("no HOME: set XDG_CACHE_HOME to a folder for builds")?;
+    Ok(PathBuf::from(home).join(".cache/anyfn"))
+}
+
+/// Folders where version managers keep interpreters, those that are there.
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn interpreter_folders() -> Vec<PathBuf> {
+    let Ok(home) = std::env::var("HOME") else { return Vec::new() };
+    let known = [".pyenv/versions", ".nvm/versions/node", ".asdf/installs/python", ".asdf/installs/nodejs", ".volta/tools/image/node"];
+    known.iter().map(|below| PathBuf::from(&home).join(below)).filter(|dir| dir.is_dir()).collect()
+}
+
+/// Files that this process may have open.
+pub(crate) fn file_limits() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}
