@@ -7,6 +7,9 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::Error;
 
+/// A device that goes away with its namespace is only an error to wait for, never readable.
+const WAKE: Interest = Interest::READABLE.add(Interest::ERROR);
+
 #[derive(Debug)]
 pub(crate) struct Tun(AsyncFd<OwnedFd>);
 
@@ -20,13 +23,13 @@ impl Tun {
         let device = |error: rustix::io::Errno| Error::Device(error.into());
         let flags = rustix::fs::fcntl_getfl(&fd).map_err(device)?;
         rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK).map_err(device)?;
-        AsyncFd::with_interest(fd, Interest::READABLE).map(Self).map_err(Error::Device)
+        AsyncFd::with_interest(fd, WAKE).map(Self).map_err(Error::Device)
     }
 
     /// Waits for a packet. An error means that the device is gone. Cancel-safe.
     pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let mut ready = self.0.readable().await?;
+            let mut ready = self.0.ready(WAKE).await?;
             match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut *buffer)?)) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(result) => return result,

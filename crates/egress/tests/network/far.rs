@@ -9,7 +9,7 @@ use std::{
 use crate::world::World;
 
 /// Serves every connection to `address` with `each`, on the named side, from now on.
-pub fn tcp(world: &World, side: &str, address: &'static str, each: fn(TcpStream)) {
+pub(crate) fn tcp(world: &World, side: &str, address: &'static str, each: fn(TcpStream)) {
     let (ready, listening) = mpsc::sync_channel(1);
     world.on(side, move || {
         let listener = TcpListener::bind(address).unwrap();
@@ -22,11 +22,11 @@ pub fn tcp(world: &World, side: &str, address: &'static str, each: fn(TcpStream)
 }
 
 /// Sends back what comes, datagram by datagram.
-pub fn udp_echo(world: &World, address: &'static str) {
+pub(crate) fn udp_echo(world: &World, address: &'static str) {
     udp(world, address, |question| question.to_vec());
 }
 
-pub fn udp(world: &World, address: &'static str, answer: fn(&[u8]) -> Vec<u8>) {
+pub(crate) fn udp(world: &World, address: &'static str, answer: fn(&[u8]) -> Vec<u8>) {
     let (ready, listening) = mpsc::sync_channel(1);
     world.on("far", move || {
         let socket = UdpSocket::bind(address).unwrap();
@@ -40,7 +40,7 @@ pub fn udp(world: &World, address: &'static str, answer: fn(&[u8]) -> Vec<u8>) {
 }
 
 /// Sends back everything, once the other side has ended.
-pub fn echo_after_end(mut stream: TcpStream) {
+pub(crate) fn echo_after_end(mut stream: TcpStream) {
     let mut all = Vec::new();
     stream.read_to_end(&mut all).unwrap();
     stream.write_all(&all).unwrap();
@@ -48,13 +48,14 @@ pub fn echo_after_end(mut stream: TcpStream) {
 }
 
 /// One request, one response, and the end.
-pub fn http(mut stream: TcpStream) {
+pub(crate) fn http(mut stream: TcpStream) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
         head.push(byte[0]);
     }
-    let body = format!("you asked for {}", String::from_utf8_lossy(&head[4..6]));
+    let path = String::from_utf8_lossy(head.get(4..6).unwrap_or_default());
+    let body = format!("you asked for {path}");
     let _ = write!(
         stream,
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -63,6 +64,6 @@ pub fn http(mut stream: TcpStream) {
 }
 
 /// Keeps the connection until the other side ends it.
-pub fn hold(mut stream: TcpStream) {
+pub(crate) fn hold(mut stream: TcpStream) {
     let _ = stream.read(&mut [0]);
 }

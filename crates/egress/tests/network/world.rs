@@ -33,20 +33,20 @@ socket.send_fds(socket.socket(fileno=0), [b"x"], [tun])
 "#;
 
 /// The server's own address on the cable.
-pub const SERVER: &str = "11.0.0.1";
+pub(crate) const SERVER: &str = "11.0.0.1";
 /// The public address that everybody asks for.
-pub const FAR: &str = "8.8.4.4";
+pub(crate) const FAR: &str = "8.8.4.4";
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// The namespaces of one test, gone when dropped.
-pub struct World {
+pub(crate) struct World {
     prefix: String,
 }
 
 impl World {
     /// None, and a line that says so, where the machine does not let us.
-    pub fn new(test: &str) -> Option<Self> {
+    pub(crate) fn new(test: &str) -> Option<Self> {
         let works = |program: &str, arg: &str| {
             let out = Command::new(program).arg(arg).stdout(Stdio::null()).stderr(Stdio::null()).status();
             out.is_ok_and(|status| status.success())
@@ -98,17 +98,17 @@ impl World {
     }
 
     /// Gives the server one more address.
-    pub fn add_server_address(&self, address: &str) {
+    pub(crate) fn add_server_address(&self, address: &str) {
         ip(&format!("-n {} addr add {address} dev lo", self.name("server")));
     }
 
     /// Takes the guest's device away, as the end of its namespace does.
-    pub fn remove_device(&self) {
+    pub(crate) fn remove_device(&self) {
         ip(&format!("-n {} link del net0", self.name("guest")));
     }
 
     /// Runs blocking `work` on a thread inside one of the namespaces.
-    pub fn on<T: Send + 'static>(
+    pub(crate) fn on<T: Send + 'static>(
         &self,
         part: &str,
         work: impl FnOnce() -> T + Send + 'static,
@@ -122,7 +122,7 @@ impl World {
     }
 
     /// Runs `test` on a runtime all of whose threads are in the server's namespace.
-    pub fn serve<T: Send + 'static, F: Future<Output = T>>(
+    pub(crate) fn serve<T: Send + 'static, F: Future<Output = T>>(
         &self,
         test: impl FnOnce() -> F + Send + 'static,
     ) -> T {
@@ -140,7 +140,7 @@ impl World {
         }
     }
 
-    pub fn open_tun(&self) -> OwnedFd {
+    pub(crate) fn open_tun(&self) -> OwnedFd {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let mut child = Command::new("ip")
             .args(["netns", "exec", &self.name("guest"), "python3", "-c", OPEN_TUN])
@@ -176,14 +176,14 @@ fn ip(line: &str) {
 }
 
 /// A server with one instance attached.
-pub struct Served {
-    pub base: Base,
-    pub egress: Egress,
-    pub attached: Attached,
+pub(crate) struct Served {
+    pub(crate) base: Base,
+    pub(crate) egress: Egress,
+    pub(crate) attached: Attached,
 }
 
 impl Served {
-    pub fn new(tun: OwnedFd, options: Options) -> Self {
+    pub(crate) fn new(tun: OwnedFd, options: Options) -> Self {
         let base = Base::system();
         let egress = Egress::new(base.clone(), options);
         let attached = egress.attach(base.random.instance_id(), tun).unwrap();
@@ -191,26 +191,26 @@ impl Served {
     }
 
     /// The value of a line of the metrics page; 0 if there is none.
-    pub fn metric(&self, series: &str) -> i64 {
+    pub(crate) fn metric(&self, series: &str) -> i64 {
         metric(&self.base, series)
     }
 }
 
-pub fn metric(base: &Base, series: &str) -> i64 {
+pub(crate) fn metric(base: &Base, series: &str) -> i64 {
     let text = base.metrics.text();
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.map_or(0, |value| value.parse().unwrap())
 }
 
 /// Waits, without a clock, for what other tasks are about to do.
-pub async fn eventually(mut true_now: impl FnMut() -> bool) {
+pub(crate) async fn eventually(mut true_now: impl FnMut() -> bool) {
     while !true_now() {
         tokio::task::yield_now().await;
     }
 }
 
 /// Joins a thread without holding up the runtime.
-pub async fn joined<T: Send + 'static>(thread: JoinHandle<T>) -> T {
+pub(crate) async fn joined<T: Send + 'static>(thread: JoinHandle<T>) -> T {
     match tokio::task::spawn_blocking(|| thread.join()).await.unwrap() {
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic),
@@ -218,6 +218,6 @@ pub async fn joined<T: Send + 'static>(thread: JoinHandle<T>) -> T {
 }
 
 /// Quick to give up where the defaults are patient.
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { resolvers: Some(vec![format!("{FAR}:53").parse().unwrap()]), ..Options::default() }
 }
