@@ -26,7 +26,6 @@ pub(super) struct Instance {
     pub(super) group: Group,
     /// The host user id that it has for itself.
     pub(super) user: Option<u32>,
-    pub(super) image: Option<Image>,
     /// Requests that wait for its end.
     pub(super) waiting: Vec<u64>,
 }
@@ -48,8 +47,8 @@ pub(super) fn start(
 ) -> io::Result<(Instance, OwnedFd)> {
     let (ours, control) = packet::pair()?;
     let group = cgroups.create(&spec.id.to_string(), spec)?;
-    match launch(spec, common, &group, user, image.as_ref(), control) {
-        Ok(pidfd) => Ok((Instance { pidfd, group, user, image, waiting: Vec::new() }, ours)),
+    match launch(spec, common, &group, user, image, control) {
+        Ok(pidfd) => Ok((Instance { pidfd, group, user, waiting: Vec::new() }, ours)),
         Err(e) => {
             let _ = group.remove();
             Err(e)
@@ -62,7 +61,7 @@ fn launch(
     common: &Common,
     group: &Group,
     user: Option<u32>,
-    image: Option<&Image>,
+    image: Option<Image>,
     control: OwnedFd,
 ) -> io::Result<OwnedFd> {
     let (procs, cpu_procs, into) = places(group)?;
@@ -71,7 +70,8 @@ fn launch(
         None => (Ids::Helper { uid: euid(), gid: egid() }, libc::CLONE_NEWUSER),
     };
     let tmp = match image {
-        Some(image) => Tmp::Image(image.mount.as_fd().try_clone_to_owned()?),
+        // The helper lets go of it after the clone: then the sandbox's end is the image's end.
+        Some(Image(mount)) => Tmp::Image(mount),
         None => Tmp::Memory,
     };
     match clone_process(NAMESPACES | user_namespace, into.as_ref().map(AsFd::as_fd))? {

@@ -149,10 +149,3 @@ pub(crate) fn attach_loop(device: impl AsFd, file: impl AsFd) -> io::Result<()> 
     config.flags = AUTOCLEAR;
     ioctl(device.as_fd(), LOOP_CONFIGURE, &mut config)
 }
-
-/// Gives up a file system without writing back what it holds in memory: nobody will read it again.
-pub(crate) fn abandon_ext4(root: impl AsFd) -> io::Result<()> {
-    const EXT4_IOC_SHUTDOWN: libc::c_ulong = 0x8004_587d;
-    const WITHOUT_FLUSH: u32 = 2;
-    ioctl(root.as_fd(), EXT4_IOC_SHUTDOWN, &mut { WITHOUT_FLUSH })
-}
