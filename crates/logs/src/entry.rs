@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyfn_types::Millis;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::{error::Error, position::Position};
+use crate::{error::Fault, position::Position};
 
 const VERSION: u8 = 1;
 const NONE: u64 = u64::MAX;
@@ -82,21 +82,21 @@ pub(crate) fn encode(head: &Head, events: &[(Millis, Bytes)]) -> Bytes {
 }
 
 impl Entry {
-    pub(crate) fn decode(seq: u64, mut bytes: Bytes) -> Result<Self, Error> {
+    pub(crate) fn decode(seq: u64, mut bytes: Bytes) -> Result<Self, Fault> {
         if bytes.try_get_u8() != Ok(VERSION) {
-            return Err(Error::Corrupt("its version is unknown"));
+            return Err(Fault::Corrupt("its version is unknown"));
         }
-        let mut number = || bytes.try_get_u64().map_err(|_| Error::Corrupt("its head is short"));
+        let mut number = || bytes.try_get_u64().map_err(|_| Fault::Corrupt("its head is short"));
         let (ingested, offset, prev) = (number()?, number()?, number()?);
         let (first, last) = (number()?, number()?);
-        let len = bytes.try_get_u16().map_err(|_| Error::Corrupt("its head is short"))?;
+        let len = bytes.try_get_u16().map_err(|_| Fault::Corrupt("its head is short"))?;
         if bytes.len() < usize::from(len) {
-            return Err(Error::Corrupt("its stream's name is short"));
+            return Err(Fault::Corrupt("its stream's name is short"));
         }
         let name = bytes.split_to(usize::from(len));
         let stream =
-            std::str::from_utf8(&name).map_err(|_| Error::Corrupt("its stream's name is no text"))?;
-        let count = bytes.try_get_u32().map_err(|_| Error::Corrupt("its head is short"))?;
+            std::str::from_utf8(&name).map_err(|_| Fault::Corrupt("its stream's name is no text"))?;
+        let count = bytes.try_get_u32().map_err(|_| Fault::Corrupt("its head is short"))?;
         let head = Head {
             ingested,
             offset,
@@ -110,15 +110,15 @@ impl Entry {
     }
 
     /// The events in the order they were put; their texts share the entry's memory.
-    pub(crate) fn events(&self) -> Result<Vec<Event>, Error> {
+    pub(crate) fn events(&self) -> Result<Vec<Event>, Fault> {
         let mut rest = self.events.clone();
         let mut events = Vec::with_capacity((self.head.count as usize).min(rest.len() / 12));
         for index in 0..self.head.count {
-            let short = |_| Error::Corrupt("it holds fewer events than it says");
+            let short = |_| Fault::Corrupt("it holds fewer events than it says");
             let at = rest.try_get_u64().map_err(short)?;
             let len = rest.try_get_u32().map_err(short)? as usize;
             if rest.len() < len {
-                return Err(Error::Corrupt("an event is short"));
+                return Err(Fault::Corrupt("an event is short"));
             }
             events.push(Event {
                 stream: self.head.stream.clone(),

@@ -3,7 +3,7 @@
 use anyfn_types::Kind;
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(crate) enum Fault {
     #[error("the log group does not exist")]
     NoGroup,
     #[error("the log group exists already")]
@@ -38,24 +38,24 @@ pub(crate) enum Error {
     Contended,
 }
 
-impl From<Error> for anyfn_types::Error {
-    fn from(error: Error) -> Self {
+impl From<Fault> for anyfn_types::Error {
+    fn from(error: Fault) -> Self {
         let (kind, code) = match &error {
-            Error::NoGroup => (Kind::NotFound, "log_group_not_found"),
-            Error::GroupExists => (Kind::Conflict, "log_group_exists"),
-            Error::NoStream => (Kind::NotFound, "log_stream_not_found"),
-            Error::StreamExists => (Kind::Conflict, "log_stream_exists"),
-            Error::GroupName => (Kind::Invalid, "log_group_name_invalid"),
-            Error::StreamName => (Kind::Invalid, "log_stream_name_invalid"),
-            Error::Events(_) => (Kind::Invalid, "log_events_invalid"),
-            Error::EventsTooLarge(_) => (Kind::TooLarge, "log_events_too_large"),
-            Error::Pattern(_) => (Kind::Invalid, "log_pattern_invalid"),
-            Error::Token => (Kind::Invalid, "log_token_invalid"),
-            Error::Retention(_) => (Kind::Invalid, "log_retention_invalid"),
-            Error::Tags => (Kind::Invalid, "log_tags_invalid"),
-            Error::Followers => (Kind::Throttled, "log_followers_too_many"),
-            Error::Corrupt(_) | Error::Record(_) => return Self::internal("log_damaged", error),
-            Error::Contended => (Kind::Unavailable, "log_group_busy"),
+            Fault::NoGroup => (Kind::NotFound, "log_group_not_found"),
+            Fault::GroupExists => (Kind::Conflict, "log_group_exists"),
+            Fault::NoStream => (Kind::NotFound, "log_stream_not_found"),
+            Fault::StreamExists => (Kind::Conflict, "log_stream_exists"),
+            Fault::GroupName => (Kind::Invalid, "log_group_name_invalid"),
+            Fault::StreamName => (Kind::Invalid, "log_stream_name_invalid"),
+            Fault::Events(_) => (Kind::Invalid, "log_events_invalid"),
+            Fault::EventsTooLarge(_) => (Kind::TooLarge, "log_events_too_large"),
+            Fault::Pattern(_) => (Kind::Invalid, "log_pattern_invalid"),
+            Fault::Token => (Kind::Invalid, "log_token_invalid"),
+            Fault::Retention(_) => (Kind::Invalid, "log_retention_invalid"),
+            Fault::Tags => (Kind::Invalid, "log_tags_invalid"),
+            Fault::Followers => (Kind::Throttled, "log_followers_too_many"),
+            Fault::Corrupt(_) | Fault::Record(_) => return Self::internal("log_damaged", error),
+            Fault::Contended => (Kind::Unavailable, "log_group_busy"),
         };
         Self::new(kind, code, error.to_string())
     }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     entry::{Event, Head},
-    error::Error,
+    error::Fault,
     group::Batch,
     logs::Logs,
     pattern::Pattern,
@@ -75,11 +75,11 @@ impl Followers {
         Self { open: Mutex::default(), most, queue: queue.max(1) }
     }
 
-    fn add(&self, request: FollowRequest) -> Result<Follow, Error> {
+    fn add(&self, request: FollowRequest) -> Result<Follow, Fault> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|follower| !follower.sender.is_closed());
         if open.len() >= self.most {
-            return Err(Error::Followers);
+            return Err(Fault::Followers);
         }
         let (sender, receiver) = mpsc::channel(self.queue);
         let missed = Arc::new(AtomicU64::new(0));

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     entry::{Head, encode, size},
-    error::Error,
+    error::Fault,
     logs::Shared,
     names::{checkpoint_key, group_key, log_name, stream_key},
 };
@@ -101,11 +101,11 @@ pub(crate) struct Batch {
 }
 
 pub(crate) fn read_record<T: DeserializeOwned>(record: &Record) -> Result<T> {
-    Ok(serde_json::from_slice(&record.value).map_err(Error::Record)?)
+    Ok(serde_json::from_slice(&record.value).map_err(Fault::Record)?)
 }
 
 pub(crate) fn write_record<T: Serialize>(value: &T) -> Result<Bytes> {
-    Ok(serde_json::to_vec(value).map_err(Error::Record)?.into())
+    Ok(serde_json::to_vec(value).map_err(Fault::Record)?.into())
 }
 
 impl State {
@@ -139,7 +139,7 @@ impl State {
     /// Makes the stream, or says that it is there.
     pub(crate) async fn create_stream(&mut self, shared: &Shared, name: &str) -> Result<()> {
         if self.stream(shared, name).await?.is_some() {
-            return Err(Error::StreamExists.into());
+            return Err(Fault::StreamExists.into());
         }
         let record = StreamRecord { created: shared.base.clock.wall(), from: self.next, entries: None };
         let key = stream_key(&self.namespace, &self.record.id, name);
@@ -150,7 +150,7 @@ impl State {
     /// A crash after this leaves no entry that could bring the stream back: the checkpoint is past all of them.
     pub(crate) async fn delete_stream(&mut self, shared: &Shared, name: &str) -> Result<()> {
         if self.stream(shared, name).await?.is_none() {
-            return Err(Error::NoStream.into());
+            return Err(Fault::NoStream.into());
         }
         self.write_checkpoint(shared).await?;
         let key = stream_key(&self.namespace, &self.record.id, name);
@@ -207,8 +207,7 @@ impl State {
     /// Takes an entry of the log into its stream's record; entries that are in it already change nothing.
     async fn note(&mut self, shared: &Shared, seq: u64, head: &Head, bytes: u64) -> Result<()> {
         let known = self.stream(shared, &head.stream).await?;
-        let mut record =
-            known.unwrap_or_else(|| StreamRecord { created: head.ingested, from: seq, entries: None });
+        let mut record = known.unwrap_or(StreamRecord { created: head.ingested, from: seq, entries: None });
         if seq < record.from || record.entries.is_some_and(|held| seq <= held.last_seq) {
             return Ok(());
         }

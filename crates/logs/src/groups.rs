@@ -6,7 +6,7 @@ use anyfn_core::ports::Expect;
 use anyfn_types::{Kind, Millis, Namespace, Result};
 
 use crate::{
-    error::Error,
+    error::Fault,
     group::{GroupRecord, State, read_entry, read_record, write_record},
     logs::{Logs, Shared},
     names::{check_group, grave_key, group_key, log_name},
@@ -58,7 +58,7 @@ impl Logs {
         let record = GroupRecord { tags, ..self.fresh_group(None) };
         let key = group_key(namespace, name);
         match self.0.records.put(&key, write_record(&record)?, Expect::Absent).await {
-            Err(error) if error.kind == Kind::Precondition => Err(Error::GroupExists.into()),
+            Err(error) if error.kind == Kind::Precondition => Err(Fault::GroupExists.into()),
             Err(error) => Err(error),
             Ok(_) => Ok(()),
         }
@@ -77,7 +77,7 @@ impl Logs {
     }
 
     pub async fn get_group(&self, namespace: &Namespace, name: &str) -> Result<GroupInfo> {
-        let stored = self.0.records.get(&group_key(namespace, name)).await?.ok_or(Error::NoGroup)?;
+        let stored = self.0.records.get(&group_key(namespace, name)).await?.ok_or(Fault::NoGroup)?;
         info(&self.0, namespace, name, read_record(&stored)?).await
     }
 
@@ -163,11 +163,11 @@ async fn stored_bytes(shared: &Shared, log: &str) -> Result<u64> {
     })
 }
 
-fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Error> {
+fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Fault> {
     let fits = |(key, value): (&String, &String)| {
         (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256
     };
-    if tags.len() <= 50 && tags.iter().all(fits) { Ok(()) } else { Err(Error::Tags) }
+    if tags.len() <= 50 && tags.iter().all(fits) { Ok(()) } else { Err(Fault::Tags) }
 }
 
 impl Logs {

@@ -12,7 +12,7 @@ use anyfn_types::{Namespace, Result};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 use crate::{
-    error::Error,
+    error::Fault,
     follow::Followers,
     group::{GroupRecord, State},
     options::Options,
@@ -114,7 +114,7 @@ impl Logs {
                     Ok(Some(state)) => *guard = Cell::Live(Box::new(state)),
                     Ok(None) => {
                         self.remove(namespace, name, &cell);
-                        return Err(Error::NoGroup.into());
+                        return Err(Fault::NoGroup.into());
                     }
                     Err(error) => {
                         self.remove(namespace, name, &cell);
@@ -131,7 +131,7 @@ impl Logs {
                 Err(_) => self.remove(namespace, name, &cell),
             }
         }
-        Err(Error::Contended.into())
+        Err(Fault::Contended.into())
     }
 
     fn cell(&self, namespace: &Namespace, name: &str) -> Arc<AsyncMutex<Cell>> {

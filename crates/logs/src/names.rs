@@ -2,20 +2,20 @@
 
 use anyfn_types::Namespace;
 
-use crate::error::Error;
+use crate::error::Fault;
 
 /// 1–512 characters of `A-Za-z0-9._/#-`.
-pub(crate) fn check_group(name: &str) -> Result<(), Error> {
+pub(crate) fn check_group(name: &str) -> Result<(), Fault> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._/#-".contains(&b);
     let right = !name.is_empty() && name.len() <= 512 && name.bytes().all(plain);
-    if right { Ok(()) } else { Err(Error::GroupName) }
+    if right { Ok(()) } else { Err(Fault::GroupName) }
 }
 
 /// 1–512 bytes without `:`, `*` and control characters.
-pub(crate) fn check_stream(name: &str) -> Result<(), Error> {
+pub(crate) fn check_stream(name: &str) -> Result<(), Fault> {
     let plain = |c: char| c != ':' && c != '*' && !c.is_control();
     let right = !name.is_empty() && name.len() <= 512 && name.chars().all(plain);
-    if right { Ok(()) } else { Err(Error::StreamName) }
+    if right { Ok(()) } else { Err(Fault::StreamName) }
 }
 
 /// The record of a group; prefix of all groups of a namespace if `name` is empty.

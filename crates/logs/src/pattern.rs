@@ -10,7 +10,7 @@ mod terms;
 mod tests;
 mod value;
 
-use crate::error::Error;
+use crate::error::Fault;
 use cursor::Cursor;
 
 /// Characters of a pattern.
@@ -32,7 +32,7 @@ enum Kind {
 impl Pattern {
     /// `log_pattern_invalid` says what is wrong.
     pub fn parse(text: &str) -> anyfn_types::Result<Self> {
-        Ok(Self::read(text).map_err(Error::Pattern)?)
+        Ok(Self::read(text).map_err(Fault::Pattern)?)
     }
 
     fn read(text: &str) -> Result<Self, String> {

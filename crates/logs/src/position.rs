@@ -1,6 +1,6 @@
 //! A place in a group's log, and its text forms.
 
-use crate::error::Error;
+use crate::error::Fault;
 
 /// Before the event `index` of the entry `seq`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,19 +24,19 @@ impl Position {
     }
 
     /// What `token` made: a direction (`f` or `b`) and the place.
-    pub(crate) fn parse(token: &str) -> Result<(char, Self), Error> {
+    pub(crate) fn parse(token: &str) -> Result<(char, Self), Fault> {
         let (direction, digits) = match token.split_once('/') {
             Some(("f", digits)) => ('f', digits),
             Some(("b", digits)) => ('b', digits),
-            _ => return Err(Error::Token),
+            _ => return Err(Fault::Token),
         };
         if digits.len() != 30 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(Error::Token);
+            return Err(Fault::Token);
         }
         let (seq, index) = digits.split_at(20);
         match (seq.parse(), index.parse()) {
             (Ok(seq), Ok(index)) => Ok((direction, Self { seq, index })),
-            _ => Err(Error::Token),
+            _ => Err(Fault::Token),
         }
     }
 }

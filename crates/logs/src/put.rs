@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     entry::OVERHEAD,
-    error::Error,
+    error::Fault,
     group::{AHEAD_MS, Batch},
     logs::Logs,
 };
@@ -51,7 +51,7 @@ impl Logs {
         let now = self.0.base.clock.wall();
         let mut held = self.group(namespace, group, None).await?;
         if held.stream(&self.0, stream).await?.is_none() {
-            return Err(Error::NoStream.into());
+            return Err(Fault::NoStream.into());
         }
         let (taken, mut result) = split(&events, now, held.record.horizon(now));
         let kept = events[taken].iter().map(|event| (event.at, event.text.clone())).collect();
@@ -64,26 +64,26 @@ impl Logs {
     }
 }
 
-fn check_batch(events: &[PutEvent], event_bytes: usize) -> Result<(), Error> {
+fn check_batch(events: &[PutEvent], event_bytes: usize) -> Result<(), Fault> {
     if events.is_empty() || events.len() > EVENTS {
-        return Err(Error::Events("a batch has 1 to 10,000 events"));
+        return Err(Fault::Events("a batch has 1 to 10,000 events"));
     }
     let empty_or_binary =
         |event: &PutEvent| event.text.is_empty() || std::str::from_utf8(&event.text).is_err();
     if events.iter().any(empty_or_binary) {
-        return Err(Error::Events("an event's text is empty or is no UTF-8"));
+        return Err(Fault::Events("an event's text is empty or is no UTF-8"));
     }
     if !events.is_sorted_by_key(|event| event.at) {
-        return Err(Error::Events("the events of a batch must ascend with time"));
+        return Err(Fault::Events("the events of a batch must ascend with time"));
     }
     if events[events.len() - 1].at - events[0].at > DAY_MS {
-        return Err(Error::Events("the events of a batch must lie within 24 hours"));
+        return Err(Fault::Events("the events of a batch must lie within 24 hours"));
     }
     if events.iter().any(|event| event.text.len() + OVERHEAD > event_bytes) {
-        return Err(Error::EventsTooLarge("an event is over the limit of one event"));
+        return Err(Fault::EventsTooLarge("an event is over the limit of one event"));
     }
     if events.iter().map(|event| event.text.len() + OVERHEAD).sum::<usize>() > BATCH_BYTES {
-        return Err(Error::EventsTooLarge("over 1,048,576 bytes with 26 for each event"));
+        return Err(Fault::EventsTooLarge("over 1,048,576 bytes with 26 for each event"));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyfn_types::{Millis, Namespace, Result};
 
 use crate::{
     entry::{Entry, Event},
-    error::Error,
+    error::Fault,
     group::{AHEAD_MS, read_entry, seek},
     logs::{Logs, Shared},
     position::Position,
@@ -85,7 +85,7 @@ impl Logs {
     ) -> Result<EventPage> {
         let token = request.token.as_deref().map(Position::parse).transpose()?;
         let mut held = self.group(namespace, group, None).await?;
-        let record = held.stream(&self.0, stream).await?.ok_or(Error::NoStream)?;
+        let record = held.stream(&self.0, stream).await?.ok_or(Fault::NoStream)?;
         let span = Span {
             log: held.log.clone(),
             entries: record.entries.map(|entries| (entries.first_seq, entries.last_seq)),

@@ -4,7 +4,7 @@ use anyfn_core::ports::Expect;
 use anyfn_types::{Namespace, Result};
 
 use crate::{
-    error::Error,
+    error::Fault,
     group::{AHEAD_MS, StreamRecord, read_record, seek},
     logs::Logs,
     names::{GRAVES, GROUPS, split_key, stream_key},
@@ -27,8 +27,8 @@ pub struct Swept {
     pub graves: u64,
 }
 
-pub(crate) fn check_retention(days: u16) -> Result<(), Error> {
-    if RETENTION_DAYS.contains(&days) { Ok(()) } else { Err(Error::Retention(days)) }
+pub(crate) fn check_retention(days: u16) -> Result<(), Fault> {
+    if RETENTION_DAYS.contains(&days) { Ok(()) } else { Err(Fault::Retention(days)) }
 }
 
 impl Logs {

@@ -6,7 +6,7 @@ use anyfn_types::{Millis, Namespace, Result};
 
 use crate::{
     entry::{Entry, Event},
-    error::Error,
+    error::Fault,
     group::{AHEAD_MS, StreamRecord, read_record, seek},
     logs::{Logs, Shared},
     names::stream_key,
@@ -93,7 +93,7 @@ impl Logs {
         held.write_checkpoint(&self.0).await?;
         if let Streams::Named(names) = &request.streams {
             for name in names {
-                held.stream(&self.0, name).await?.ok_or(Error::NoStream)?;
+                held.stream(&self.0, name).await?.ok_or(Fault::NoStream)?;
             }
         }
         let (id, log, next) = (held.record.id.clone(), held.log.clone(), held.next);

@@ -3,7 +3,7 @@
 use anyfn_types::{Millis, Namespace, Result};
 
 use crate::{
-    error::Error,
+    error::Fault,
     group::{Entries, StreamRecord, read_record},
     logs::Logs,
     names::{check_stream, stream_key},
@@ -139,9 +139,9 @@ impl Best<'_> {
     }
 }
 
-fn parse_rank(token: &str) -> Result<Rank, Error> {
-    let (at, name) = token.split_once('/').ok_or(Error::Token)?;
-    Ok((at.parse().map_err(|_| Error::Token)?, name.to_owned()))
+fn parse_rank(token: &str) -> Result<Rank, Fault> {
+    let (at, name) = token.split_once('/').ok_or(Fault::Token)?;
+    Ok((at.parse().map_err(|_| Fault::Token)?, name.to_owned()))
 }
 
 fn info(name: String, record: &StreamRecord) -> StreamInfo {

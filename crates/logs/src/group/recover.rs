@@ -9,7 +9,7 @@ use anyfn_types::{Kind, Millis, Namespace, Result};
 use super::{GroupRecord, State, read_record, write_record};
 use crate::{
     entry::Entry,
-    error::Error,
+    error::Fault,
     logs::Shared,
     names::{checkpoint_key, group_key},
 };
@@ -81,7 +81,7 @@ async fn make(shared: &Shared, key: String, fresh: &GroupRecord) -> Result<Recor
     match shared.records.put(&key, value.clone(), Expect::Absent).await {
         Ok(revision) => Ok(Record { key, value, revision }),
         Err(error) if error.kind == Kind::Precondition => {
-            Ok(shared.records.get(&key).await?.ok_or(Error::Contended)?)
+            Ok(shared.records.get(&key).await?.ok_or(Fault::Contended)?)
         }
         Err(error) => Err(error),
     }

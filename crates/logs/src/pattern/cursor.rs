@@ -44,7 +44,8 @@ impl<'a> Cursor<'a> {
 
     /// Takes a word of letters, in any case, if it comes next and ends there.
     pub(crate) fn eat_word(&mut self, wanted: &str) -> bool {
-        let word_end = self.rest().find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(self.rest().len());
+        let word_end =
+            self.rest().find(|c: char| !c.is_ascii_alphabetic()).unwrap_or_else(|| self.rest().len());
         let found = self.rest()[..word_end].eq_ignore_ascii_case(wanted);
         if found {
             self.at += word_end;
