@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Error, Fence, Options, OwnAddresses, Refusal, Usage,
+    AttachError, Fence, Options, OwnAddresses, Refusal, Usage,
     bucket::Bucket,
     meter::{Counts, Meter},
     own, reader,
@@ -64,14 +64,20 @@ impl Egress {
     /// Serves the guest behind `tun`, the TUN device in its network namespace: IPv4, `IFF_TUN | IFF_NO_PI`, no offloads,
     /// addresses and MTU as in `Options`. Must be called on the runtime. Ends when the returned value is dropped, when
     /// the device goes away with its namespace, or when the server stops.
-    pub fn attach(&self, instance: InstanceId, tun: OwnedFd) -> Result<Attached, Error> {
+    pub fn attach(&self, instance: InstanceId, tun: OwnedFd) -> Result<Attached, AttachError> {
+        let guest = self.guest(instance, tun)?;
+        guest.spawn("egress-reader", reader::run(guest.clone()));
+        Ok(Attached(guest))
+    }
+
+    pub(crate) fn guest(&self, instance: InstanceId, tun: OwnedFd) -> Result<Arc<Guest>, AttachError> {
         let shared = &self.0;
         if shared.base.tasks.is_stopping() {
-            return Err(Error::Stopping);
+            return Err(AttachError::Stopping);
         }
         let limits = &shared.options.limits;
         let now = shared.base.clock.now();
-        let guest = Arc::new(Guest {
+        Ok(Arc::new(Guest {
             id: instance,
             tun: Tun::new(tun)?,
             table: Table::new(limits.flows, shared.host_flows.clone(), shared.counts.open.clone()),
@@ -80,9 +86,7 @@ impl Egress {
             questions: Arc::new(Semaphore::new(limits.dns_at_once)),
             question_rate: Mutex::new(Bucket::new(limits.dns_per_s, limits.dns_per_s.saturating_mul(2), now)),
             shared: shared.clone(),
-        });
-        guest.spawn("egress-reader", reader::run(guest.clone()));
-        Ok(Attached(guest))
+        }))
     }
 }
 

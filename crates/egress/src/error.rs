@@ -3,7 +3,7 @@
 use std::io;
 
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum AttachError {
     /// The descriptor cannot be made non-blocking or be waited for.
     #[error("the guest's network device cannot be used: {0}")]
     Device(#[source] io::Error),
@@ -12,11 +12,11 @@ pub enum Error {
     Stopping,
 }
 
-impl From<Error> for anyfn_types::Error {
-    fn from(error: Error) -> Self {
+impl From<AttachError> for anyfn_types::Error {
+    fn from(error: AttachError) -> Self {
         match error {
-            Error::Device(_) => Self::internal("egress_device", error),
-            Error::Stopping => {
+            AttachError::Device(_) => Self::internal("egress_device", error),
+            AttachError::Stopping => {
                 Self::new(anyfn_types::Kind::Unavailable, "stopping", "the server is shutting down")
             }
         }

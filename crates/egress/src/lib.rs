@@ -31,7 +31,7 @@ mod tun;
 mod udp;
 
 pub use egress::{Attached, Egress};
-pub use error::Error;
+pub use error::AttachError;
 pub use fence::{Allow, Cidr, Fence, ParseError, Refusal};
 pub use meter::Usage;
 pub use options::{Limits, MTU, Options, Timeouts};

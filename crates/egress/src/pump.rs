@@ -3,6 +3,8 @@
 //!
 //! Memory of a flow: two buffers of `buffer_bytes`, the inbox, and one packet.
 
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::{
@@ -56,7 +58,12 @@ pub(crate) struct Pump<'a> {
     outside_done: bool,
     /// The guest has nothing more for the stream, and the stream knows.
     inside_done: bool,
-    alarm: Option<(Instant, Pin<Box<dyn Future<Output = ()> + Send>>)>,
+    alarm: Option<Alarm>,
+}
+
+struct Alarm {
+    at: Instant,
+    rings: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl<'a> Pump<'a> {
@@ -77,7 +84,6 @@ impl<'a> Pump<'a> {
         let buffer = || SocketBuffer::new(vec![0; options.limits.buffer_bytes.max(4096)]);
         let mut socket = Socket::new(buffer(), buffer());
         socket.set_nagle_enabled(false); // whoever wrote the bytes has decided on their pieces
-        socket.set_timeout(Some(UNACKNOWLEDGED));
         let _ = socket.listen((here, place.key.to.port()));
         let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let handle = sockets.add(socket);
@@ -149,6 +155,11 @@ impl<'a> Pump<'a> {
     fn stack(&mut self) {
         let now = self.guest.shared.base.clock.now();
         let stamp = self.stamp(now);
+        let socket = self.socket();
+        // the stack counts this time from the last packet it got, so it may only run while an answer is due:
+        // a connection on which nobody speaks is not broken
+        let due = socket.send_queue() > 0 || socket.state() == State::SynReceived;
+        socket.set_timeout(due.then_some(UNACKNOWLEDGED));
         self.interface.poll(stamp, &mut self.wire, &mut self.sockets);
     }
 
@@ -233,7 +244,8 @@ impl<'a> Pump<'a> {
         match self.socket().state() {
             // nothing is left to say; waiting for stray packets would only hold memory
             State::TimeWait | State::Closed if both => return Some(Ended::Cleanly),
-            State::Closed => return Some(Ended::Abruptly),
+            // back to listening: the guest took its handshake back, or never made a sound one
+            State::Closed | State::Listen => return Some(Ended::Abruptly),
             _ => {}
         }
         (self.guest.shared.base.clock.now() >= self.idle_end()).then_some(Ended::Abruptly)
@@ -256,12 +268,12 @@ impl<'a> Pump<'a> {
             stack.map(|d| now + Duration::from_micros(d.total_micros()).max(Duration::from_millis(1)));
         let idle = self.idle_end();
         let at = stack.map_or(idle, |stack| stack.min(idle));
-        if self.alarm.as_ref().is_none_or(|(armed, _)| at < *armed) {
+        if self.alarm.as_ref().is_none_or(|alarm| at < alarm.at) {
             let clock = clock.clone();
-            self.alarm = Some((at, Box::pin(async move { clock.sleep_until(at).await })));
+            self.alarm = Some(Alarm { at, rings: Box::pin(async move { clock.sleep_until(at).await }) });
         }
-        if let Some((_, alarm)) = &mut self.alarm {
-            ready!(alarm.as_mut().poll(cx));
+        if let Some(alarm) = &mut self.alarm {
+            ready!(alarm.rings.as_mut().poll(cx));
         }
         self.alarm = None;
         Poll::Ready(())

@@ -5,7 +5,7 @@ use std::{io, os::fd::OwnedFd};
 use rustix::fs::OFlags;
 use tokio::io::{Interest, unix::AsyncFd};
 
-use crate::Error;
+use crate::AttachError;
 
 /// A device that goes away with its namespace is only an error to wait for, never readable.
 const WAKE: Interest = Interest::READABLE.add(Interest::ERROR);
@@ -19,11 +19,11 @@ impl Tun {
         deprecated,
         reason = "the newer constructor is unsafe, for descriptors that may change or close underneath; an OwnedFd cannot"
     )]
-    pub(crate) fn new(fd: OwnedFd) -> Result<Self, Error> {
-        let device = |error: rustix::io::Errno| Error::Device(error.into());
+    pub(crate) fn new(fd: OwnedFd) -> Result<Self, AttachError> {
+        let device = |error: rustix::io::Errno| AttachError::Device(error.into());
         let flags = rustix::fs::fcntl_getfl(&fd).map_err(device)?;
         rustix::fs::fcntl_setfl(&fd, flags | OFlags::NONBLOCK).map_err(device)?;
-        AsyncFd::with_interest(fd, WAKE).map(Self).map_err(Error::Device)
+        AsyncFd::with_interest(fd, WAKE).map(Self).map_err(AttachError::Device)
     }
 
     /// Waits for a packet. An error means that the device is gone. Cancel-safe.

@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::message::{Code, Question, truncated};
 
+type Spoil = fn(&mut Vec<u8>);
+
 fn query(name: &str) -> Vec<u8> {
     let mut message = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
     for label in name.split('.').filter(|l| !l.is_empty()) {
@@ -59,7 +61,7 @@ fn another_id_or_question_is_no_answer() {
 
 #[test]
 fn what_is_no_plain_query_is_not_read() {
-    let spoiled: [(&str, fn(&mut Vec<u8>)); 6] = [
+    let spoiled: [(&str, Spoil); 6] = [
         ("short", |m| m.truncate(11)),
         ("an answer", |m| m[2] |= 0x80),
         ("an update", |m| m[2] |= 0x28),

@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+type Spoil = fn(&mut Vec<u8>);
+
 const GUEST: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 2);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 1);
 const FAR: Ipv4Addr = Ipv4Addr::new(8, 8, 8, 8);
@@ -43,7 +45,7 @@ fn a_datagram_is_read_back() {
 
 #[test]
 fn junk_has_a_name() {
-    let table: [(&str, fn(&mut Vec<u8>), Junk); 8] = [
+    let table: [(&str, Spoil, Junk); 8] = [
         ("empty", |p| p.clear(), Junk::NotIpv4),
         ("version 6", |p| p[0] = 0x65, Junk::NotIpv4),
         ("header of 16 bytes", |p| p[0] = 0x44, Junk::Malformed),
