@@ -1,0 +1,114 @@
+//! Rooms from settings.
+
+use std::{collections::HashMap, fs, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration};
+
+use anyfn_artifact::Roots;
+use anyfn_base::Base;
+use anyfn_core::{
+    Registry,
+    ports::{Artifacts, Contract, Isolation, Network},
+};
+use anyfn_dialect_aws::Aws;
+use anyfn_dialect_native::Native;
+use anyfn_engine::{Engine, Ports, Settings};
+use anyfn_gateway::{Gateway, Keys};
+use anyfn_logs::Logs;
+use anyfn_store::Store;
+use anyhow::Context as _;
+
+use super::{Running, guests, refuse_open};
+use crate::settings::{EgressMode, IsolationMode, ServerArgs};
+
+fn public(error: anyfn_types::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:?}")
+}
+
+/// Everything that a running server consists of.
+pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
+    let base = Base::system();
+    let (limits, namespace, dir) = (args.limits()?, args.namespace()?, args.data_dir()?);
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&dir)
+        .with_context(|| format!("make the data folder {}", dir.display()))?;
+    let dir = dir.canonicalize().with_context(|| format!("find the data folder {}", dir.display()))?;
+    let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default()).await.map_err(public)?;
+    let keys = Keys::open(base.clone(), store.records()).await.map_err(public)?;
+    refuse_open(args, keys.any())?;
+    let bound = bind_all(args).await?;
+    let logs = Logs::open(base.clone(), store.records(), store.log(), anyfn_logs::Options::default());
+    let roots = Roots::new(base.clone(), dir.join("code"), store.blobs(), limits.clone()).map_err(public)?;
+    let artifacts: Arc<dyn Artifacts> = Arc::new(roots);
+    let registry = Registry::new(base.clone(), store.records());
+    let lambda = guests::lambda(base.clone(), &dir, args.runtimes)?;
+    let isolation = guests::isolation(&base, &dir, args, &lambda).await?;
+    let capabilities = isolation.capabilities();
+    check_isolation(args, &capabilities)?;
+    let contracts: HashMap<String, Arc<dyn Contract>> = HashMap::from([("lambda".to_owned(), Arc::new(lambda) as _)]);
+    let ports = Ports {
+        registry: registry.clone(),
+        artifacts: artifacts.clone(),
+        isolation,
+        logs: Arc::new(logs.clone()),
+        queue: store.queue(),
+        log: store.log(),
+        contracts,
+    };
+    let network = if args.egress == EgressMode::Internet { Network::Internet } else { Network::None };
+    let settings = Settings { limits: limits.clone(), network, ..Settings::default() };
+    let engine = Engine::start(base.clone(), ports, settings).await.map_err(public)?;
+    let native = Native::new(anyfn_dialect_native::Services {
+        base: base.clone(),
+        registry: registry.clone(),
+        artifacts: artifacts.clone(),
+        engine: engine.clone(),
+        logs: logs.clone(),
+        limits: limits.clone(),
+        namespace,
+        isolation: capabilities,
+    });
+    let aws = Aws::new(anyfn_dialect_aws::Services {
+        base: base.clone(),
+        registry,
+        artifacts,
+        engine: engine.clone(),
+        logs: logs.clone(),
+        limits,
+    });
+    let gateway = Gateway::new(base.clone(), aws, native, keys, args.domain.clone());
+    let addresses = bound.iter().map(|b| b.address).collect();
+    for one in bound {
+        one.serve(&base, gateway.clone(), anyfn_gateway::Options::default());
+    }
+    Ok(Running { base, engine, logs, store, addresses, drain: Duration::from_secs(args.drain) })
+}
+
+async fn bind_all(args: &ServerArgs) -> anyhow::Result<Vec<anyfn_gateway::Bound>> {
+    let mut bound = Vec::new();
+    for address in &args.listen {
+        let one = anyfn_gateway::bind(*address).await;
+        bound.push(one.with_context(|| format!("listen on {address}: is another server there? try --listen 127.0.0.1:0"))?);
+    }
+    Ok(bound)
+}
+
+fn check_isolation(args: &ServerArgs, capabilities: &anyfn_core::ports::Capabilities) -> anyhow::Result<()> {
+    let missing: Vec<_> = capabilities.parts.iter().filter(|(_, here, _)| !here).collect();
+    for (name, _, how) in &missing {
+        tracing::warn!(part = name, how, "isolation is not complete on this host");
+    }
+    if args.isolation == IsolationMode::Required && !missing.is_empty() {
+        let names: Vec<_> = missing.iter().map(|(name, _, how)| format!("{name} ({how})")).collect();
+        anyhow::bail!("--isolation=required, but this host lacks: {}", names.join("; "));
+    }
+    Ok(())
+}
+
+/// A name for what the server makes outside of its data folder; the same for the same folder.
+pub(super) fn name_of(dir: &Path) -> String {
+    let hash = dir.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| {
+        (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}

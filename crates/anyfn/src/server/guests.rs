@@ -1,0 +1,80 @@
+//! What runs guests: the helper, sandboxes, their way to the network, and the contract.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyfn_base::Base;
+use anyfn_core::ports::{Capabilities, Isolation};
+use anyfn_egress::{Attached, Egress};
+use anyfn_runtime::Lambda;
+use anyfn_sandbox::{HelperCommand, Processes};
+use anyfn_types::InstanceId;
+
+use super::compose::name_of;
+use crate::settings::{self, EgressMode, RuntimesMode, ServerArgs};
+
+/// The contract, with the interpreters of this host.
+pub(crate) fn lambda(base: Base, dir: &Path, mode: RuntimesMode) -> anyhow::Result<Lambda> {
+    let mode = match mode {
+        RuntimesMode::Nearest => anyfn_runtime::RuntimesMode::Nearest,
+        RuntimesMode::Exact => anyfn_runtime::RuntimesMode::Exact,
+    };
+    let options = anyfn_runtime::Options { state: dir.join("run"), mode, search: settings::interpreter_folders() };
+    Lambda::new(base, &options).map_err(|e| anyhow::anyhow!("{e}"))
+}
+
+/// Sandboxes with their helper, and a user-space network for those that may reach the internet.
+pub(super) async fn isolation(
+    base: &Base,
+    dir: &Path,
+    args: &ServerArgs,
+    lambda: &Lambda,
+) -> anyhow::Result<Arc<dyn Isolation>> {
+    let mut options = options(dir, args.helper.clone(), lambda);
+    if args.egress == EgressMode::Internet {
+        let attached: Arc<Mutex<HashMap<InstanceId, Attached>>> = Arc::default();
+        let egress = Egress::new(base.clone(), egress_options());
+        let ended = attached.clone();
+        options.on_tun = Some(Arc::new(move |instance, tun| match egress.attach(instance, tun) {
+            Ok(one) => {
+                attached.lock().unwrap_or_else(PoisonError::into_inner).insert(instance, one);
+            }
+            Err(error) => tracing::warn!(%error, %instance, "no network for this instance"),
+        }));
+        options.on_gone = Some(Arc::new(move |instance| {
+            ended.lock().unwrap_or_else(PoisonError::into_inner).remove(&instance);
+        }));
+    }
+    let processes = Processes::start(base.clone(), options).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+    Ok(Arc::new(processes))
+}
+
+fn egress_options() -> anyfn_egress::Options {
+    anyfn_egress::Options {
+        guest: anyfn_sandbox::GUEST_V4,
+        gateway: anyfn_sandbox::PEER_V4,
+        mtu: u16::try_from(anyfn_sandbox::TUN_MTU).unwrap_or(anyfn_egress::MTU),
+        ..anyfn_egress::Options::default()
+    }
+}
+
+fn options(dir: &Path, helper: Option<PathBuf>, lambda: &Lambda) -> anyfn_sandbox::Options {
+    let helper = match helper {
+        Some(socket) => HelperCommand::Connect(socket),
+        None => HelperCommand::Exec(["/proc/self/exe", "helper", "--fd", "0"].map(str::to_owned).to_vec()),
+    };
+    let mut options = anyfn_sandbox::Options::new(helper, name_of(dir), dir.join("scratch"));
+    options.bind_roots = vec![dir.join("code"), dir.join("run")];
+    options.bind_roots.extend(lambda.prefixes());
+    options
+}
+
+/// What this host can isolate, for `doctor`.
+pub(crate) async fn capabilities(dir: &Path, helper: Option<PathBuf>, lambda: &Lambda) -> anyhow::Result<Capabilities> {
+    let base = Base::system();
+    let processes = Processes::start(base, options(dir, helper, lambda)).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+    Ok(processes.capabilities())
+}

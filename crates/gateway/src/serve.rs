@@ -1,0 +1,122 @@
+//! One request's way: route, bound, find out who calls, hand to a dialect.
+
+use std::net::SocketAddr;
+
+use anyfn_base::Base;
+use anyfn_dialect_aws::Aws;
+use anyfn_dialect_native::Native;
+use anyfn_types::{Error, Kind};
+use anyfn_web::{Request, Response};
+use http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
+use hyper::body::Incoming;
+
+use crate::{
+    authn::{Identity, Keys, Trust},
+    body::Budget,
+    route::{Target, target},
+};
+
+/// Bytes of a deploy's JSON: a package of 50 MiB in base64 and its settings.
+const DEPLOY_BYTES: u64 = 70 * 1024 * 1024;
+/// Bytes of all bodies that are being read or worked on.
+const BODIES_BYTES: usize = 512 * 1024 * 1024;
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    base: Base,
+    aws: Aws,
+    native: Native,
+    keys: Keys,
+    bodies: Budget,
+    /// The parent domain of function addresses, where one is configured.
+    domain: Option<std::sync::Arc<str>>,
+}
+
+impl Gateway {
+    pub fn new(base: Base, aws: Aws, native: Native, keys: Keys, domain: Option<String>) -> Self {
+        Self { base, aws, native, keys, bodies: Budget::new(BODIES_BYTES), domain: domain.map(Into::into) }
+    }
+
+    /// Always answers.
+    pub(crate) async fn serve(&self, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+        let (mut parts, body) = request.into_parts();
+        let target = target(&parts, self.domain.as_deref());
+        match target {
+            Target::Health => return anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
+            Target::Ready => return self.ready(),
+            Target::Metrics => return self.metrics(&parts, trust, peer),
+            _ => {}
+        }
+        let base_url = base_url(&parts);
+        strip_internal(&mut parts.headers);
+        let limit = match target {
+            Target::Aws => self.aws.body_limit(&parts),
+            Target::Url { .. } => self.aws.url_body_limit(),
+            _ => DEPLOY_BYTES,
+        };
+        let held = match self.bodies.read(&self.base.clock, body, limit).await {
+            Ok(held) => held,
+            Err(error) => return self.refuse(&target, &parts, &error),
+        };
+        let identity = match self.keys.identify(&parts, &held.bytes, trust, &target, peer).await {
+            Ok(identity) => identity,
+            Err(error) => return self.refuse(&target, &parts, &error),
+        };
+        let Identity { caller, service, region, body } = identity;
+        let body = body.unwrap_or_else(|| held.bytes.clone());
+        let request = Request { parts, body, caller, service, region, base_url, peer };
+        match target {
+            Target::Native => self.native.handle(request).await,
+            Target::Url { id, path } => self.aws.url(&id, &path, request).await,
+            Target::Code => self.aws.code(request).await,
+            _ => self.aws.handle(request).await,
+        }
+    }
+
+    fn ready(&self) -> Response {
+        if self.base.tasks.is_stopping() {
+            return anyfn_web::text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "draining\n");
+        }
+        anyfn_web::text(StatusCode::OK, "text/plain", "ready\n")
+    }
+
+    /// Metrics name functions of all namespaces: without keys only for callers on this machine.
+    fn metrics(&self, parts: &Parts, trust: Trust, peer: SocketAddr) -> Response {
+        let local = trust == Trust::Local || peer.ip().is_loopback();
+        if !local && !self.keys.bearer_admin(parts) {
+            return anyfn_web::text(StatusCode::FORBIDDEN, "text/plain", "metrics need an admin key\n");
+        }
+        anyfn_web::text(StatusCode::OK, "text/plain; version=0.0.4", self.base.metrics.text())
+    }
+
+    fn refuse(&self, target: &Target, parts: &Parts, error: &Error) -> Response {
+        if error.kind == Kind::Internal {
+            tracing::error!(?error, "request failed");
+        }
+        match target {
+            Target::Native | Target::Code => anyfn_dialect_native::problem(error),
+            Target::Url { .. } => {
+                let status = anyfn_dialect_native::status(error.kind);
+                anyfn_web::json(status, &serde_json::json!({ "Message": error.public }))
+            }
+            _ => self.aws.refuse(parts, error),
+        }
+    }
+}
+
+/// The scheme and host that the caller used, for addresses in answers.
+fn base_url(parts: &Parts) -> String {
+    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("127.0.0.1:4566");
+    format!("http://{host}")
+}
+
+/// Headers that only the platform may set.
+fn strip_internal(headers: &mut HeaderMap) {
+    let internal: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with("anyfn-internal-")).cloned().collect();
+    for name in internal {
+        headers.remove(name);
+    }
+}

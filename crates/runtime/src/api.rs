@@ -1,0 +1,121 @@
+//! The Runtime API 2018-06-01, the Extensions API 2020-01-01 and what is left of the Logs and Telemetry APIs, over
+//! HTTP/1.1 on the guest's own loopback. The listener lies in the guest's network, so a guest can only speak for itself.
+
+use std::{convert::Infallible, io, net::TcpListener, sync::Arc};
+
+use anyfn_base::TaskKind;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{hub::Hub, machine::Refusal};
+
+mod extension;
+mod runtime;
+
+/// Connections of one guest at once; a client beyond it waits to be accepted.
+const CONNECTIONS: usize = 64;
+
+type Answered = Response<Full<Bytes>>;
+
+/// Serves until `end`. Must be called within the runtime.
+pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, end: CancellationToken) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let tasks = hub.base.tasks.clone();
+    let accept = async move {
+        loop {
+            let Ok(permit) = permits.clone().acquire_owned().await else { return };
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                // Out of descriptors or a client that left: try again when something else happened.
+                Err(_) => {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            };
+            let _slower_without = stream.set_nodelay(true);
+            let (hub, end) = (hub.clone(), end.clone());
+            let tasks = hub.base.tasks.clone();
+            let connection = async move {
+                let _permit = permit;
+                let service = service_fn(move |request| route(hub.clone(), request));
+                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let _closed = end.run_until_cancelled(connection).await;
+            };
+            tasks.spawn(TaskKind::Background, "runtime api connection", connection);
+        }
+    };
+    tasks.spawn(TaskKind::Background, "runtime api", accept);
+    Ok(())
+}
+
+async fn route(hub: Arc<Hub>, request: Request<Incoming>) -> Result<Answered, Infallible> {
+    let path = request.uri().path().to_owned();
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    Ok(match (request.method(), parts.as_slice()) {
+        (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => runtime::next(&hub).await,
+        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
+            runtime::response(&hub, id, request).await
+        }
+        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
+            runtime::error(&hub, id, request).await
+        }
+        (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => runtime::init_error(&hub, request).await,
+        (_, ["2018-06-01", "runtime", "restore", "next" | "error"]) => runtime::restore(),
+        (&Method::GET, ["2018-06-01", "ping"] | ["ping"]) => text("pong"),
+        (&Method::POST, ["2020-01-01", "extension", "register"]) => extension::register(&hub, request).await,
+        (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => extension::next(&hub, &request).await,
+        (&Method::POST, ["2020-01-01", "extension", "init", "error"]) => extension::error(&hub, &request, true),
+        (&Method::POST, ["2020-01-01", "extension", "exit", "error"]) => extension::error(&hub, &request, false),
+        (&Method::PUT, ["2020-08-15", "logs"]) => extension::unsupported("Logs"),
+        (&Method::PUT, ["2022-07-01", "telemetry"]) => extension::unsupported("Telemetry"),
+        _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
+    })
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Answered {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    response
+}
+
+fn plain(status: StatusCode, body: &'static str) -> Answered {
+    with_type(status, "text/plain; charset=utf-8", Bytes::from_static(body.as_bytes()))
+}
+
+fn text(body: &'static str) -> Answered {
+    plain(StatusCode::OK, body)
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Answered {
+    with_type(status, "application/json", body.to_string().into())
+}
+
+fn accepted() -> Answered {
+    with_type(StatusCode::ACCEPTED, "application/json", Bytes::from_static(b"{\"status\":\"OK\"}\n"))
+}
+
+fn error(status: StatusCode, error_type: &str, message: &str) -> Answered {
+    json(status, &serde_json::json!({"errorMessage": message, "errorType": error_type}))
+}
+
+fn refused(refusal: &Refusal) -> Answered {
+    match refusal {
+        Refusal::InvalidRequestId => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
+        Refusal::InvalidState { from, to } => {
+            let message = format!("State transition from {from} to {to} failed for runtime. Error: State transition is not allowed");
+            error(StatusCode::FORBIDDEN, "InvalidStateTransition", &message)
+        }
+        Refusal::Extension { error_type, message } => error(StatusCode::FORBIDDEN, error_type, message),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! The contract with real interpreters. Root is needed: guests get mounts and a network of their own.
+
+mod bench;
+mod python;

@@ -1,0 +1,145 @@
+//! Fetches the parts. One that cannot be had is named and counted, and the rest goes on.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    parts::{Kind, PARTS, Part},
+    sh,
+};
+
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Try those again that could not be had last time
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Only these parts
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ready,
+    /// It was tried with the same pins and could not be had.
+    Failed,
+    Wanted,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if let Some(strange) = args.names.iter().find(|name| PARTS.iter().all(|part| part.name != **name)) {
+        let known: Vec<_> = PARTS.iter().map(|part| part.name).collect();
+        anyhow::bail!("there is no part `{strange}`; there are {}", known.join(", "));
+    }
+    let missing = fetch(args)?;
+    println!("{}", summary(&missing));
+    Ok(())
+}
+
+/// Gives the parts that are not there.
+pub(crate) fn fetch(args: &Args) -> Result<Vec<&'static Part>> {
+    let dir = sh::parts_dir();
+    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+    let wanted = |part: &&Part| args.names.is_empty() || args.names.iter().any(|name| name == part.name);
+    let mut missing = Vec::new();
+    for part in PARTS.iter().filter(wanted) {
+        let there = match state(&dir, part) {
+            State::Ready => true,
+            State::Failed if !args.again => {
+                println!(
+                    "setup: {} could not be had before (`cargo xtask setup --again` tries once more)",
+                    part.name
+                );
+                false
+            }
+            State::Failed | State::Wanted => install(&dir, part)?,
+        };
+        if !there {
+            missing.push(part);
+        }
+    }
+    Ok(missing)
+}
+
+pub(crate) fn summary(missing: &[&Part]) -> String {
+    if missing.is_empty() {
+        return "setup: all parts are there".into();
+    }
+    let lines = missing.iter().map(|part| format!("\n  LEFT OUT: {}: {}", part.name, part.why));
+    format!("setup: {} of {} parts are not there{}", missing.len(), PARTS.len(), lines.collect::<String>())
+}
+
+fn stamp(dir: &Path, part: &Part) -> PathBuf {
+    dir.join(format!("{}.stamp", part.name))
+}
+
+fn state(dir: &Path, part: &Part) -> State {
+    let pins = part.pins.join(" ");
+    match fs::read_to_string(stamp(dir, part)) {
+        Ok(text) if text.trim_end() == format!("ready {pins}") => State::Ready,
+        Ok(text) if text.trim_end() == format!("failed {pins}") => State::Failed,
+        _ => State::Wanted,
+    }
+}
+
+fn install(dir: &Path, part: &Part) -> Result<bool> {
+    println!("setup: fetching {} ({})", part.name, part.pins.join(" "));
+    let (home, log) = (dir.join(part.name), dir.join(format!("{}.log", part.name)));
+    // A half of a part from a run that was cut off is worse than none.
+    remove(&home)?;
+    remove(&stamp(dir, part))?;
+    remove(&log)?;
+    let done = match part.kind {
+        Kind::Python => python(&home, part, &log),
+        Kind::Npm => npm(&home, part, &log),
+    };
+    let done = done.unwrap_or_else(|error| {
+        println!("setup: {error:#}");
+        false
+    });
+    if !done {
+        println!("setup: COULD NOT BE HAD: {} ({})\n{}", part.name, part.why, tail(&log, 12));
+        remove(&home)?;
+    }
+    let word = if done { "ready" } else { "failed" };
+    fs::write(stamp(dir, part), format!("{word} {}\n", part.pins.join(" "))).context("write a stamp")?;
+    Ok(done)
+}
+
+fn python(home: &Path, part: &Part, log: &Path) -> Result<bool> {
+    if !sh::quiet(sh::command("python3").args(["-m", "venv"]).arg(home), log)? {
+        return Ok(false);
+    }
+    let mut pip = sh::command(home.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--timeout", "30"]);
+    sh::quiet(pip.args(part.pins), log)
+}
+
+fn npm(home: &Path, part: &Part, log: &Path) -> Result<bool> {
+    fs::create_dir_all(home).with_context(|| format!("create {}", home.display()))?;
+    let mut npm = sh::command("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]).arg(home);
+    sh::quiet(npm.args(part.pins), log)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let gone = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match gone {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn tail(log: &Path, lines: usize) -> String {
+    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let all: Vec<_> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].iter().map(|line| format!("    {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests;
