@@ -2,6 +2,7 @@
 
 mod arn;
 mod code;
+mod collect;
 mod context;
 mod document;
 mod fault;
@@ -24,8 +25,9 @@ use anyfn_base::Base;
 use anyfn_core::{Registry, ports::Artifacts};
 use anyfn_engine::Engine;
 use anyfn_logs::Logs;
-use anyfn_types::{Limits, MIB};
+use anyfn_types::{Error, Limits, MIB};
 use anyfn_web::{Request, Response};
+use anyfn_wire::schema::Service;
 use http::request::Parts;
 
 use self::{
@@ -42,24 +44,12 @@ pub struct Services {
     pub engine: Engine,
     pub logs: Logs,
     pub limits: Limits,
-    pub settings: Settings,
 }
 
-/// What an operator sets for this dialect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// For requests that name no region. Default `us-east-1`.
-    pub region: String,
-    /// Of functions that name none: `x86_64` or `arm64`. Default: this machine's.
-    pub architecture: String,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-        Self { region: "us-east-1".to_owned(), architecture: architecture.to_owned() }
-    }
-}
+/// For requests that name no region.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+/// The only architecture that code can have here: of functions that name none.
+pub(crate) const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
 /// One operation, for the table that tests read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,15 +67,15 @@ pub struct Aws(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) services: Services,
-    pub(crate) lambda: Api,
-    pub(crate) logs: Api,
-    pub(crate) sts: Api,
+    pub(crate) lambda: Arc<Api>,
+    pub(crate) logs: Arc<Api>,
+    pub(crate) sts: Arc<Api>,
     pub(crate) code_key: CodeKey,
 }
 
 impl std::fmt::Debug for Aws {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Aws").field("settings", &self.0.services.settings).finish_non_exhaustive()
+        f.debug_struct("Aws").finish_non_exhaustive()
     }
 }
 
@@ -93,9 +83,9 @@ impl Aws {
     pub fn new(services: Services) -> Self {
         Self(Arc::new(Shared {
             code_key: CodeKey::new(&services.base.random),
-            lambda: Api::new(&lambda_model::SERVICE),
-            logs: Api::new(&logs_model::SERVICE),
-            sts: Api::new(&sts_model::SERVICE),
+            lambda: Arc::new(Api::new(&lambda_model::SERVICE)),
+            logs: Arc::new(Api::new(&logs_model::SERVICE)),
+            sts: Arc::new(Api::new(&sts_model::SERVICE)),
             services,
         }))
     }
@@ -120,25 +110,6 @@ impl Aws {
         code::handle(&self.0, &request).await
     }
 
-    /// Every operation that is served.
-    pub fn routes() -> Vec<Route> {
-        let tables = [
-            (&lambda_model::SERVICE, lambda::OPERATIONS),
-            (&logs_model::SERVICE, logs::OPERATIONS),
-            (&sts_model::SERVICE, sts::OPERATIONS),
-        ];
-        let route = |service: &'static anyfn_wire::schema::Service, name: &&str| {
-            let operation = service.operation(name)?;
-            Some(Route {
-                service: service.name,
-                operation: operation.name,
-                method: operation.method,
-                path: operation.uri,
-            })
-        };
-        tables.iter().flat_map(|(service, names)| names.iter().filter_map(|n| route(service, n))).collect()
-    }
-
     /// Bytes that the body of a request may have. Beyond a call's own limit by a little, so that who sends just too much is
     /// told so in AWS's words.
     pub fn body_limit(&self, parts: &Parts) -> u64 {
@@ -155,8 +126,32 @@ impl Aws {
             Some(_) => MIB,
             // The APIs without paths; a batch of log events is 1 MiB before its JSON escapes.
             None if parts.uri.path() == "/" => 8 * MIB,
-            // A function's own address.
-            None => limits.payload_bytes,
+            None => MIB,
         }
     }
+
+    /// Bytes that the body of a request at a function's own address may have: the limit of a call.
+    pub fn url_body_limit(&self) -> u64 {
+        self.0.services.limits.payload_bytes
+    }
+
+    /// The answer to a request to a service's API that was refused before its body was read or its caller known.
+    pub fn refuse(&self, parts: &Parts, error: &Error) -> Response {
+        service::refuse_early(&self.0, parts, error)
+    }
+}
+
+/// Every operation that is served.
+pub fn routes() -> Vec<Route> {
+    let tables = [
+        (&lambda_model::SERVICE, lambda::OPERATIONS),
+        (&logs_model::SERVICE, logs::OPERATIONS),
+        (&sts_model::SERVICE, sts::OPERATIONS),
+    ];
+    let route = |service: &'static Service, name: &&str| {
+        let operation = service.operation(name)?;
+        let (method, path) = (operation.method, operation.uri);
+        Some(Route { service: service.name, operation: operation.name, method, path })
+    };
+    tables.iter().flat_map(|(service, names)| names.iter().filter_map(|name| route(service, name))).collect()
 }

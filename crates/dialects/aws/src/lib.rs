@@ -11,4 +11,4 @@
 
 mod api;
 
-pub use api::{Aws, Route, Services, Settings};
+pub use api::{Aws, Route, Services, routes};

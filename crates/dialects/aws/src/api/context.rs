@@ -7,7 +7,7 @@ use anyfn_types::{Function, Qualifier, Version, VersionState};
 use anyfn_web::Request;
 
 use super::{
-    Services, Shared,
+    DEFAULT_REGION, Services, Shared,
     arn::{Home, Wanted},
     fault::{Fault, lambda as say},
 };
@@ -26,13 +26,25 @@ pub(crate) struct At {
 
 impl<'a> Ctx<'a> {
     pub(crate) fn new(shared: &'a Shared, request: &'a Request) -> Result<Self, Fault> {
-        let region = request.region.as_deref().unwrap_or(&shared.services.settings.region);
+        let region = request.region.as_deref().unwrap_or(DEFAULT_REGION);
         let home = Home::new(&request.caller.account, region)?;
         Ok(Self { shared, request, home })
     }
 
     pub(crate) fn services(&self) -> &'a Services {
         &self.shared.services
+    }
+
+    /// What the caller's key allows: calling functions is one right, everything else the other.
+    pub(crate) fn allowed(&self, service: &str, operation: &str) -> Result<(), Fault> {
+        let rights = self.request.caller.rights;
+        let allowed = if operation.starts_with("Invoke") { rights.invoke } else { rights.admin };
+        if allowed {
+            return Ok(());
+        }
+        let who = format!("arn:{}:iam::{}:root", self.home.partition(), self.home.account);
+        let text = format!("User: {who} is not authorized to perform: {service}:{operation}");
+        Err(say::access_denied(text))
     }
 
     /// The function that a name means. A pending one is taken up again, in case a crash cut its activation short.

@@ -3,9 +3,10 @@
 use anyfn_aws_model::{Rejection, ServiceError};
 use anyfn_web::{Request, Response};
 use anyfn_wire::schema::Protocol;
-use http::HeaderMap;
+use anyfn_types::Error;
+use http::{HeaderMap, request::Parts};
 
-use super::Shared;
+use super::{Shared, fault};
 
 #[cfg(test)]
 mod tests;
@@ -63,18 +64,26 @@ fn is_date(text: &str) -> bool {
 /// Says that the service is not here, in a protocol that its client reads.
 pub(crate) fn refuse(shared: &Shared, request: &Request, name: &str) -> Response {
     const XML: [&str; 6] = ["s3", "iam", "sns", "cloudformation", "ec2", "elasticloadbalancing"];
-    let headers = &request.parts.headers;
-    let kind = headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let text = format!("The service {name} is not served here.");
+    let error = ServiceError::unmodelled("NotImplementedException", 501, text);
+    reject(shared, &request.parts, XML.contains(&name), error)
+}
+
+/// Says why a request came no further than the gateway.
+pub(crate) fn refuse_early(shared: &Shared, parts: &Parts, error: &Error) -> Response {
+    reject(shared, parts, false, fault::lambda::translate(error))
+}
+
+fn reject(shared: &Shared, parts: &Parts, xml: bool, error: ServiceError) -> Response {
+    let kind = parts.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
     let form = kind.starts_with("application/x-www-form-urlencoded");
-    let (api, protocol) = if form || XML.contains(&name) {
+    let (api, protocol) = if form || xml {
         (&shared.sts, Protocol::Query)
-    } else if headers.contains_key("x-amz-target") {
+    } else if parts.headers.contains_key("x-amz-target") {
         (&shared.logs, Protocol::Json11)
     } else {
         (&shared.lambda, Protocol::RestJson)
     };
-    let text = format!("The service {name} is not served here.");
-    let error = ServiceError::unmodelled("NotImplementedException", 501, text);
     let id = shared.services.base.random.uuid_text();
     anyfn_web::whole(api.reject(&Rejection { protocol, error }, &id))
 }
