@@ -91,9 +91,7 @@ impl Running {
             print.note(&format!("not ended within {} s: {:?}", self.drain.as_secs(), drained.left));
         }
         self.logs.finish().await;
-        if let Err(error) = self.store.close().await {
-            tracing::error!(?error, "close the store");
-        }
+        self.store.close().await;
         tracing::info!(ms = (Clock::system().now() - begun).as_millis(), "stopped");
     }
 }

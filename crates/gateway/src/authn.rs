@@ -51,7 +51,7 @@ impl Keys {
             // A function's address and a package's one-time address decide for themselves whom they serve.
             (Trust::Keys, Target::Url { .. } | Target::Code) if !signed(parts) => Ok(anonymous()),
             (Trust::Keys, Target::Native) => self.bearer(parts, peer),
-            (Trust::Keys, _) => self.verified(parts, body, peer),
+            (Trust::Keys, _) => self.verified(parts, body, peer).await,
         }
     }
 }

@@ -4,7 +4,7 @@ use http::request::Parts;
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(crate) enum Target {
     Health,
     Ready,
     Metrics,

@@ -16,3 +16,6 @@ pub struct Rights {
     pub invoke: bool,
     pub admin: bool,
 }
+pub struct Credential { pub access_key: String, pub service: String, pub region: String }
+impl Credential { pub fn of(_: &http::request::Parts) -> Option<Self> { None } }
+pub fn same_secret(a: &[u8], b: &[u8]) -> bool { a == b }

@@ -128,6 +128,10 @@ impl Interpreters {
     }
 
     /// Everything found.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (String, &Found)> {
+        self.0.iter().map(|((language, release), found)| (name(*language, *release), found))
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Found> {
         self.0.values()
     }

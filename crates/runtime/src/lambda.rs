@@ -56,6 +56,11 @@ impl Lambda {
         Ok(Self(Arc::new(Shared { base, mode: options.mode, interpreters, runtime_dir })))
     }
 
+    /// What was found on this host: the runtime's name and the executable.
+    pub fn found(&self) -> Vec<(String, PathBuf)> {
+        self.0.interpreters.named().map(|(name, found)| (name, found.host.clone())).collect()
+    }
+
     /// Folders outside `/usr` that guests will see because an interpreter lives there, read-only.
     pub fn prefixes(&self) -> Vec<PathBuf> {
         let binds = self.0.interpreters.all().filter_map(|found| found.bind.as_ref());

@@ -39,7 +39,7 @@ pub(crate) async fn run(args: DevArgs, print: &Printer) -> anyhow::Result<ExitCo
     let running = server::start(&settings, print).await?;
     let mut over = args.over.overrides();
     over.url = Some(true);
-    let client = Client::new(&running.address(), running.key(), None);
+    let client = Client::new(&running.address(), None, None);
     let followed = follow(&args, &client, &over, print);
     tokio::select! {
         result = followed => {

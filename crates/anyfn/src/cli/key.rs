@@ -64,7 +64,7 @@ pub(crate) async fn run(args: KeyArgs, print: &Printer) -> anyhow::Result<ExitCo
             print.line(&format!("revoked {id}"));
         }
     }
-    store.close().await.map_err(public)?;
+    store.close().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,7 @@ use anyfn_artifact::Roots;
 use anyfn_base::Base;
 use anyfn_core::{
     Registry,
-    ports::{Artifacts, Contract, Isolation, Network},
+    ports::{Artifacts, Contract, Network},
 };
 use anyfn_dialect_aws::Aws;
 use anyfn_dialect_native::Native;

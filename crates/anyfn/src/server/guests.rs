@@ -66,7 +66,10 @@ fn options(dir: &Path, helper: Option<PathBuf>, lambda: &Lambda) -> anyfn_sandbo
         Some(socket) => HelperCommand::Connect(socket),
         None => HelperCommand::Exec(["/proc/self/exe", "helper", "--fd", "0"].map(str::to_owned).to_vec()),
     };
-    let mut options = anyfn_sandbox::Options::new(helper, name_of(dir), dir.join("scratch"));
+    let scratch = dir.join("scratch");
+    // If it cannot be made, the helper says what that costs.
+    let _ = std::fs::create_dir_all(&scratch);
+    let mut options = anyfn_sandbox::Options::new(helper, name_of(dir), scratch);
     options.bind_roots = vec![dir.join("code"), dir.join("run")];
     options.bind_roots.extend(lambda.prefixes());
     options

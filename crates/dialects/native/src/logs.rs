@@ -68,7 +68,7 @@ async fn past(
 ) -> Result<Option<String>> {
     let mut tail = std::collections::VecDeque::with_capacity(limit.min(PAGE));
     loop {
-        let page = match logs.filter_events(namespace, group, request.clone()).await {
+        let page = match logs.filter_events(namespace, group, &request).await {
             Ok(page) => page,
             Err(e) if e.kind == Kind::NotFound => break,
             Err(e) => return Err(e),

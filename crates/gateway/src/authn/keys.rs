@@ -146,3 +146,6 @@ impl Keys {
         self.bearer_caller(parts).is_some_and(|caller| caller.rights.admin)
     }
 }
+impl Keys {
+    pub(super) async fn verified(&self, _: &Parts, _: &Bytes, _: SocketAddr) -> Result<Identity, Error> { Err(unauthenticated("x")) }
+}

@@ -24,7 +24,7 @@ use crate::sys::mount::{Attrs, make_private, restrict};
 const QUIET: Attrs = Attrs::NOSUID.and(Attrs::NODEV);
 const READ_ONLY: Attrs = QUIET.and(Attrs::RO);
 /// Any folder of the host that always exists; the new root hangs there until it becomes the root.
-const FOOTHOLD: &str = "/tmp";
+const FOOTHOLD: &str = "/sys";
 /// The host's runtime folders.
 const RUNTIME: &[&str] = &["usr", "bin", "sbin", "lib", "lib64", "lib32", "libx32"];
 /// What runtimes read of the host's `/etc`.
