@@ -1,11 +1,10 @@
 //! Takes what functions print without ever making them wait, and writes it behind.
 
-use std::collections::HashMap;
-
 use anyfn_core::ports::{Durability, LogLine, LogSink, LogTarget};
 use anyfn_types::{Millis, Namespace, Result};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
+use indexmap::IndexMap;
 
 use crate::{
     group::{AHEAD_MS, Batch, GroupRecord},
@@ -96,9 +95,9 @@ impl Logs {
         self.try_checkpoint().await;
     }
 
-    async fn write_groups(&self, taken: HashMap<LogTarget, Waiting>) {
+    async fn write_groups(&self, taken: IndexMap<LogTarget, Waiting>) {
         let now = self.0.base.clock.wall();
-        let mut groups: HashMap<(Namespace, String), Vec<Job>> = HashMap::new();
+        let mut groups: IndexMap<(Namespace, String), Vec<Job>> = IndexMap::new();
         for (target, waiting) in taken {
             let key = (target.namespace.clone(), target.group.clone());
             groups.entry(key).or_default().push(job(target, waiting, now));

@@ -62,7 +62,7 @@ fn conform(tally: &mut Tally) -> Result<bool> {
     let mut last = None;
     let mut suite = sh::cargo();
     suite.args(["run", "--locked", "--quiet", "--package", "anyfn-conform"]);
-    let ok = sh::watch(&mut suite, |line| last = Tally::parse(line).or(last.take()))?;
+    let ok = sh::watch(&mut suite, |line| last = Tally::parse(line).or_else(|| last.take()))?;
     let Some(counted) = last else {
         println!("conform: it ended without its closing line");
         return Ok(false);
