@@ -12,6 +12,8 @@ mod sh;
 mod suite;
 mod tidy;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -35,12 +37,19 @@ enum Verb {
     Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().verb {
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
         Verb::Setup(args) => setup::run(&args),
         Verb::Check => check::run(),
-        Verb::Test(args) => suite::run(&args),
+        Verb::Test(args) => return suite::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Tidy => tidy::run(),
-    }
+    };
+    done.map_or_else(complain, |()| ExitCode::SUCCESS)
+}
+
+/// What went wrong and why, without a back trace: the reader's mistake is rarely in here.
+fn complain(error: anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }
