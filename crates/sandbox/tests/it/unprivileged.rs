@@ -26,6 +26,8 @@ async fn an_unprivileged_helper_isolates_and_says_what_is_missing() {
     let capabilities = house.processes.capabilities();
     let missing: Vec<&str> =
         capabilities.parts.iter().filter(|(_, here, _)| !here).map(|(name, ..)| name.as_str()).collect();
+    // Whether others may open the tun device is the host's choice.
+    let missing: Vec<&str> = missing.into_iter().filter(|name| *name != "tun device").collect();
     assert_eq!(missing, ["separate user ids", "cgroups", "disk-backed /tmp"]);
     assert!(!capabilities.complete());
 
