@@ -55,6 +55,9 @@ impl From<Error> for anyfn_types::Error {
             Error::Exec { program, source } => {
                 (Kind::Invalid, "sandbox_exec_failed", format!("{program} cannot be executed: {source}"))
             }
+            Error::Step { step, source } if source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                (Kind::Unsupported, "sandbox_unsupported", format!("this host cannot {step} a sandbox"))
+            }
             Error::Step { .. } | Error::Frame(_) | Error::Io(_) => {
                 return Self::internal("sandbox_failed", error);
             }

@@ -41,8 +41,10 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn new(client: Arc<Client>, id: InstanceId) -> Self {
-        Self { client, id, held: true }
+    /// Takes the id; gives also who hears of the sandbox's end.
+    pub(crate) fn new(client: Arc<Client>, id: InstanceId) -> Result<(Self, oneshot::Receiver<Exit>), Error> {
+        let gone = client.watch(id)?;
+        Ok((Self { client, id, held: true }, gone))
     }
 }
 
@@ -78,12 +80,11 @@ impl Running {
     /// Asks the helper for the sandbox and waits until it stands.
     pub(crate) async fn start(
         base: &Base,
-        lease: Lease,
+        (lease, gone): (Lease, oneshot::Receiver<Exit>),
         request: Request,
         options: &Options,
     ) -> Result<Self, Error> {
         let (client, id) = (lease.client.clone(), lease.id);
-        let gone = client.watch(id);
         let (_, mut fds) = client.ask(request).await?;
         let socket = fds.pop().ok_or_else(|| Error::Frame("a sandbox without a control socket".into()))?;
         let link = Link::new(socket)?;

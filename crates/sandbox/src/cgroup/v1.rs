@@ -64,6 +64,10 @@ impl Parents {
     }
 
     fn clean(&self) {
+        // Frozen processes do not die, in whichever hierarchy they are found.
+        for child in self.freezer.iter().flat_map(|folder| children(folder)) {
+            let _ = fs::write(child.join("freezer.state"), "THAWED");
+        }
         for folder in self.folders() {
             for child in children(&folder) {
                 empty(&child);
@@ -196,8 +200,6 @@ fn empty(group: &Path) {
         for pid in pids {
             let _ = kill_process(pid, Signal::KILL);
         }
-        // Frozen processes do not die.
-        let _ = fs::write(group.join("freezer.state"), "THAWED");
         pause();
     }
 }

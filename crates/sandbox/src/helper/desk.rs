@@ -112,6 +112,9 @@ impl Desk {
                 if house.destroy(instance, id) {
                     return Ok(());
                 }
+                // A server that gave up on a `Create` does not know whether there ever was one.
+                let signal = Some(libc::SIGKILL);
+                self.tell(&Told::Gone { instance, code: None, signal, out_of_memory: false })?;
                 Ok(Answer::Done)
             }
         };

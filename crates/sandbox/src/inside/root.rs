@@ -68,16 +68,20 @@ const PROC_READ_ONLY: &[&str] = &["sys", "bus", "fs", "irq"];
 /// Builds the root and enters it.
 pub(super) fn build(plan: &Plan<'_>) -> Result<(), Trouble> {
     make_private(&tree("/", false).at("open the root")?).at("make mounts private")?;
+    // Before the foothold hides a folder that sources may lie in.
+    let (prefixes, binds) = (prefixes(plan)?, binds(plan)?);
     let root = tmpfs(&[("mode", "0755"), ("size", "1m"), ("nr_inodes", "4096")]).at("make the root")?;
     attach(&root, FOOTHOLD).at("attach the root")?;
     std::env::set_current_dir(FOOTHOLD).at("enter the root")?;
     folders().at("make folders")?;
-    host_folders(plan)?;
+    host_folders()?;
     etc(plan).at("make /etc")?;
     devices(plan).at("make /dev")?;
     tmp(plan).at("make /tmp")?;
     proc().at("make /proc")?;
-    binds(plan)?;
+    for shown in prefixes.iter().chain(&binds) {
+        show(&shown.mount, shown.folder, &shown.inside, READ_ONLY).at("bind")?;
+    }
     switch().at("switch the root")?;
     restrict(&tree("/", false).at("open the root")?, READ_ONLY, false).at("make the root read-only")
 }
@@ -128,7 +132,7 @@ fn folders() -> io::Result<()> {
     symlink("/run", "var/run")
 }
 
-fn host_folders(plan: &Plan<'_>) -> Result<(), Trouble> {
+fn host_folders() -> Result<(), Trouble> {
     for name in RUNTIME {
         let host = Path::new("/").join(name);
         let Ok(kind) = fs::symlink_metadata(&host) else { continue };
@@ -138,14 +142,27 @@ fn host_folders(plan: &Plan<'_>) -> Result<(), Trouble> {
             expose(&host, Path::new(name)).at("bind runtime folders")?;
         }
     }
+    Ok(())
+}
+
+/// A part of the host's tree, detached, and where it will be seen.
+struct Shown {
+    mount: OwnedFd,
+    folder: bool,
+    inside: PathBuf,
+}
+
+/// Runtimes outside of the host's runtime folders.
+fn prefixes(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
+    let mut found = Vec::new();
     for prefix in &plan.common.runtime_prefixes {
         let inside = inner(prefix).at("name a runtime folder")?;
-        // What lies under `/usr` is there already.
         if !RUNTIME.iter().any(|name| inside.starts_with(name)) {
-            expose(prefix, &inside).at("bind a runtime folder")?;
+            let mount = tree(prefix, true).at("open a runtime folder")?;
+            found.push(Shown { mount, folder: prefix.is_dir(), inside });
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// An absolute path as one relative to the new root, without any step up.
@@ -260,18 +277,19 @@ fn proc() -> io::Result<()> {
     Ok(())
 }
 
-fn binds(plan: &Plan<'_>) -> Result<(), Trouble> {
-    for (source, target) in &plan.spec.binds {
+fn binds(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
+    let one = |(source, target): &(String, String)| {
         let inside = inner(Path::new(target)).at("name a bind's target")?;
         let found = resolve(Path::new(source), &plan.common.bind_roots).at("find a bind's source")?;
-        let flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH;
         let mount = open_tree(&found, "", flags).at("open a bind's source")?;
         let kind = rustix::fs::fstat(&found).at("look at a bind's source")?;
         let folder = rustix::fs::FileType::from_raw_mode(kind.st_mode).is_dir();
-        show(&mount, folder, &inside, READ_ONLY).at("bind")?;
-    }
-    Ok(())
+        Ok(Shown { mount, folder, inside })
+    };
+    plan.spec.binds.iter().map(one).collect()
 }
 
 /// Opens a source within the roots that the helper was given. No link is followed below them: the server could be made to
