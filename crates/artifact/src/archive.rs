@@ -40,7 +40,8 @@ pub(crate) fn entries(zip: &[u8], limit: u64) -> Result<Vec<Entry<'_>>, Error> {
     if directory.count > limit {
         return Err(Error::TooMany(limit));
     }
-    let mut rest = zip.get(directory.start..directory.end).ok_or(Error::Unreadable("directory out of range"))?;
+    let mut rest =
+        zip.get(directory.start..directory.end).ok_or(Error::Unreadable("directory out of range"))?;
     let mut found = Vec::new();
     let mut spans = Vec::new();
     while !rest.is_empty() {
@@ -189,7 +190,12 @@ impl<'a> Central<'a> {
     }
 
     /// The entry's bytes, and all that belongs to it, from its local header on.
-    fn data(&self, zip: &'a [u8], directory: &Directory, extent: &Extent) -> Option<(&'a [u8], (usize, usize))> {
+    fn data(
+        &self,
+        zip: &'a [u8],
+        directory: &Directory,
+        extent: &Extent,
+    ) -> Option<(&'a [u8], (usize, usize))> {
         let start = directory.base.checked_add(usize::try_from(extent.offset).ok()?)?;
         let local = zip.get(start..directory.start)?;
         if !local.starts_with(b"PK\x03\x04") || local.len() < LOCAL {

@@ -57,7 +57,8 @@ impl Keys {
 }
 
 fn signed(parts: &Parts) -> bool {
-    parts.headers.contains_key(AUTHORIZATION) || parts.uri.query().is_some_and(|q| q.contains("X-Amz-Signature="))
+    parts.headers.contains_key(AUTHORIZATION)
+        || parts.uri.query().is_some_and(|q| q.contains("X-Amz-Signature="))
 }
 
 fn anonymous() -> Identity {

@@ -39,7 +39,12 @@ impl Gateway {
     }
 
     /// Always answers.
-    pub(crate) async fn serve(&self, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+    pub(crate) async fn serve(
+        &self,
+        request: http::Request<Incoming>,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Response {
         let (mut parts, body) = request.into_parts();
         let target = target(&parts, self.domain.as_deref());
         match target {
@@ -108,7 +113,8 @@ impl Gateway {
 /// The scheme and host that the caller used, for addresses in answers.
 fn base_url(parts: &Parts) -> String {
     let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("127.0.0.1:4566");
+    let host =
+        host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("127.0.0.1:4566");
     format!("http://{host}")
 }
 

@@ -42,7 +42,9 @@ pub(crate) async fn run(args: KeyArgs, print: &Printer) -> anyhow::Result<ExitCo
     let base = Base::system();
     let dir = settings::data_dir(args.data.as_ref())?;
     let public = |e: anyfn_types::Error| anyhow::anyhow!("{}", e.public);
-    let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default()).await.map_err(public)?;
+    let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default())
+        .await
+        .map_err(public)?;
     let keys = Keys::open(base, store.records()).await.map_err(public)?;
     match args.action {
         Action::Create { account, invoke_only } => {
@@ -55,7 +57,16 @@ pub(crate) async fn run(args: KeyArgs, print: &Printer) -> anyhow::Result<ExitCo
                 let rows: Vec<_> = all.iter().map(|k| serde_json::json!({ "id": k.id, "account": k.account, "invoke_only": k.invoke_only })).collect();
                 print.value(&rows);
             } else {
-                let rows: Vec<_> = all.iter().map(|k| vec![k.id.clone(), k.account.clone(), if k.invoke_only { "invoke" } else { "admin" }.to_owned()]).collect();
+                let rows: Vec<_> = all
+                    .iter()
+                    .map(|k| {
+                        vec![
+                            k.id.clone(),
+                            k.account.clone(),
+                            if k.invoke_only { "invoke" } else { "admin" }.to_owned(),
+                        ]
+                    })
+                    .collect();
                 print.table(&["KEY", "ACCOUNT", "RIGHTS"], &rows);
             }
         }

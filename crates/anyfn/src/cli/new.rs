@@ -46,10 +46,12 @@ pub(crate) struct NewArgs {
 pub(crate) fn run(args: &NewArgs, print: &Printer) -> anyhow::Result<ExitCode> {
     let Some(name) = &args.template else {
         if print.json {
-            let all: Vec<_> = TEMPLATES.iter().map(|t| serde_json::json!({ "name": t.name, "about": t.about })).collect();
+            let all: Vec<_> =
+                TEMPLATES.iter().map(|t| serde_json::json!({ "name": t.name, "about": t.about })).collect();
             print.value(&all);
         } else {
-            let rows: Vec<_> = TEMPLATES.iter().map(|t| vec![t.name.to_owned(), t.about.to_owned()]).collect();
+            let rows: Vec<_> =
+                TEMPLATES.iter().map(|t| vec![t.name.to_owned(), t.about.to_owned()]).collect();
             print.table(&["TEMPLATE", "WHAT IT IS"], &rows);
         }
         return Ok(ExitCode::SUCCESS);

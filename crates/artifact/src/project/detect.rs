@@ -120,10 +120,12 @@ fn exports_handler(source: &str) -> bool {
     source.lines().map(words).any(|line| {
         let named = |start: &str| {
             line.strip_prefix(start).is_some_and(|rest| {
-                rest.strip_prefix("handler").is_some_and(|end| !end.starts_with(|c: char| c.is_alphanumeric()))
+                rest.strip_prefix("handler")
+                    .is_some_and(|end| !end.starts_with(|c: char| c.is_alphanumeric()))
             })
         };
-        let declared = ["export const ", "export let ", "export var ", "export function ", "export async function "];
+        let declared =
+            ["export const ", "export let ", "export var ", "export function ", "export async function "];
         declared.into_iter().any(named)
             || ["exports.", "module.exports."].into_iter().any(named)
             || ((line.starts_with("export {") || line.starts_with("module.exports = {"))
@@ -133,9 +135,8 @@ fn exports_handler(source: &str) -> bool {
 
 fn rust(dir: &Path) -> Option<Project> {
     let manifest: toml::Table = fs::read_to_string(dir.join("Cargo.toml")).ok()?.parse().ok()?;
-    let depends = |crate_name: &str| {
-        manifest.get("dependencies").and_then(|all| all.get(crate_name)).is_some()
-    };
+    let depends =
+        |crate_name: &str| manifest.get("dependencies").and_then(|all| all.get(crate_name)).is_some();
     if !depends("lambda_runtime") && !depends("lambda_http") {
         return None;
     }
@@ -199,7 +200,8 @@ fn single(path: &Path) -> Result<Project, Error> {
     let (runtime, handler) = match extension {
         "py" => {
             let source = look(path)?.unwrap_or_default();
-            let function = python_handler(&source).ok_or_else(|| no_handler(path, "def handler(event, context)"))?;
+            let function =
+                python_handler(&source).ok_or_else(|| no_handler(path, "def handler(event, context)"))?;
             (PYTHON, format!("{stem}.{function}"))
         }
         "mjs" | "js" | "cjs" => {

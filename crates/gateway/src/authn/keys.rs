@@ -31,7 +31,10 @@ pub struct StoredKey {
 
 impl std::fmt::Debug for StoredKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoredKey").field("id", &self.id).field("account", &self.account).finish_non_exhaustive()
+        f.debug_struct("StoredKey")
+            .field("id", &self.id)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,13 +64,24 @@ impl Keys {
             let page = records.scan(PREFIX, after.as_deref(), 1000).await?;
             let Some(last) = page.last().map(|record| record.key.clone()) else { break };
             for record in &page {
-                let key: StoredKey = serde_json::from_slice(&record.value).map_err(|e| Error::internal("key_decode", e))?;
+                let key: StoredKey =
+                    serde_json::from_slice(&record.value).map_err(|e| Error::internal("key_decode", e))?;
                 known.insert(key.id.clone(), key);
             }
             after = Some(last);
         }
-        let refused = base.metrics.counter("anyfn_unauthenticated_total", "Requests refused for their signature or key.", &[]);
-        Ok(Self(Arc::new(Shared { base, records, known: RwLock::new(known), wrong: Wrong::default(), refused })))
+        let refused = base.metrics.counter(
+            "anyfn_unauthenticated_total",
+            "Requests refused for their signature or key.",
+            &[],
+        );
+        Ok(Self(Arc::new(Shared {
+            base,
+            records,
+            known: RwLock::new(known),
+            wrong: Wrong::default(),
+            refused,
+        })))
     }
 
     fn known(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, StoredKey>> {
@@ -112,7 +126,11 @@ impl Keys {
 
     fn guard(&self, peer: SocketAddr) -> Result<(), Error> {
         if self.0.wrong.refused(peer.ip(), self.0.base.clock.now()) {
-            return Err(Error::new(Kind::Throttled, "too_many_wrong_keys", "too many wrong keys from this address; wait a minute"));
+            return Err(Error::new(
+                Kind::Throttled,
+                "too_many_wrong_keys",
+                "too many wrong keys from this address; wait a minute",
+            ));
         }
         Ok(())
     }
@@ -127,7 +145,9 @@ impl Keys {
         self.guard(peer)?;
         let Some(caller) = self.bearer_caller(parts) else {
             self.wrong(peer);
-            return Err(unauthenticated("this server asks for a key: set ANYFN_KEY=ID:SECRET (see `anyfn key create`)"));
+            return Err(unauthenticated(
+                "this server asks for a key: set ANYFN_KEY=ID:SECRET (see `anyfn key create`)",
+            ));
         };
         Ok(Identity { caller, service: None, region: None, body: None })
     }
@@ -147,5 +167,7 @@ impl Keys {
     }
 }
 impl Keys {
-    pub(super) async fn verified(&self, _: &Parts, _: &Bytes, _: SocketAddr) -> Result<Identity, Error> { Err(unauthenticated("x")) }
+    pub(super) async fn verified(&self, _: &Parts, _: &Bytes, _: SocketAddr) -> Result<Identity, Error> {
+        Err(unauthenticated("x"))
+    }
 }
