@@ -267,6 +267,11 @@ impl Up {
         self.lines.0.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
     }
 
+    /// The log, for when the guest is gone.
+    pub(crate) fn shared_lines(&self) -> Arc<Lines> {
+        self.lines.clone()
+    }
+
     pub(crate) fn targets(&self) -> Vec<LogTarget> {
         self.lines.0.lock().unwrap().iter().map(|(target, _)| target.clone()).collect()
     }
