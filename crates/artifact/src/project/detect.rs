@@ -51,7 +51,7 @@ fn folder(dir: &Path, file: &File) -> Result<Project, Error> {
     if is_executable(&dir.join("bootstrap")) {
         return Ok(native(None));
     }
-    if let Some(project) = python(dir)?.or(node(dir)?).or(rust(dir)) {
+    if let Some(project) = found(dir)? {
         return Ok(project);
     }
     // The file names what detection could not find: believe it.
@@ -65,6 +65,13 @@ fn folder(dir: &Path, file: &File) -> Result<Project, Error> {
         dir.display()
     );
     Err(Error::invalid("project_unknown", text))
+}
+
+fn found(dir: &Path) -> Result<Option<Project>, Error> {
+    if let Some(python) = python(dir)? {
+        return Ok(Some(python));
+    }
+    Ok(node(dir)?.or_else(|| rust(dir)))
 }
 
 fn native(note: Option<String>) -> Project {
