@@ -53,6 +53,7 @@ impl Gateway {
             Target::Metrics => return self.metrics(&parts, trust, peer),
             _ => {}
         }
+        name_host(&mut parts);
         let base_url = base_url(&parts);
         strip_internal(&mut parts.headers);
         let limit = match target {
@@ -107,6 +108,17 @@ impl Gateway {
             }
             _ => self.aws.refuse(parts, error),
         }
+    }
+}
+
+/// HTTP/2 says the host in `:authority`; signatures and dialects look for the header.
+fn name_host(parts: &mut Parts) {
+    if parts.headers.contains_key(header::HOST) {
+        return;
+    }
+    let host = parts.uri.authority().and_then(|a| header::HeaderValue::from_str(a.as_str()).ok());
+    if let Some(host) = host {
+        parts.headers.insert(header::HOST, host);
     }
 }
 
