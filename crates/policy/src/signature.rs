@@ -257,7 +257,7 @@ impl Signed {
             .ok_or_else(|| incomplete(format!("Authorization header requires the algorithm {ALGORITHM}.")))?;
         let (mut credential, mut names, mut signature) = (None, None, None);
         for field in fields.split(',') {
-            let (name, value) = field.trim().split_once('=').unwrap_or((field.trim(), ""));
+            let (name, value) = field.trim().split_once('=').unwrap_or_else(|| (field.trim(), ""));
             let slot = match name {
                 "Credential" => &mut credential,
                 "SignedHeaders" => &mut names,

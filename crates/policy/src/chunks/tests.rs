@@ -77,7 +77,10 @@ fn documented(trailer: bool) -> (Chunks, Vec<u8>) {
     (verified.chunks.unwrap(), body)
 }
 
-fn run(mut chunks: Chunks, body: &[u8], step: usize) -> Result<(Vec<u8>, Vec<(String, String)>), Refusal> {
+/// Content and trailers.
+type Parts = (Vec<u8>, Vec<(String, String)>);
+
+fn run(mut chunks: Chunks, body: &[u8], step: usize) -> Result<Parts, Refusal> {
     let mut out = Vec::new();
     for piece in body.chunks(step) {
         chunks.feed(piece, &mut out)?;

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
@@ -71,7 +71,8 @@ fn the_first_vector_is_verified() {
 
 #[test]
 fn whatever_is_signed_cannot_be_changed() {
-    let changes: [(&str, fn(&mut Owned)); 8] = [
+    type Change = fn(&mut Owned);
+    let changes: [(&str, Change); 8] = [
         ("method", |r| r.method = "POST".into()),
         ("path", |r| r.path = "/x".into()),
         ("query", |r| r.query = "a".into()),
@@ -119,7 +120,7 @@ fn the_clock_may_be_off_by_15_minutes() {
 
 #[test]
 fn what_is_incomplete_is_named() {
-    let with = |change: &dyn Fn(&str) -> String| {
+    let with = |change: &dyn Fn(&str) -> String| -> Refusal {
         let mut request = vanilla();
         let text = change(request.headers["authorization"].to_str().unwrap());
         request.set("authorization", &text);
@@ -130,7 +131,8 @@ fn what_is_incomplete_is_named() {
     let missing = bare.verify(Family::Json, NOW).unwrap_err();
     assert_eq!(missing, Refusal::Missing);
     assert_eq!(missing.code(Family::Query), "MissingAuthenticationToken");
-    let all: [(&str, &dyn Fn(&str) -> String); 11] = [
+    type Change<'c> = &'c dyn Fn(&str) -> String;
+    let all: [(&str, Change<'_>); 11] = [
         ("no signature", &|t| t.split(", Signature").next().unwrap().into()),
         ("no names", &|t| t.replace("SignedHeaders=host;x-amz-date, ", "")),
         ("no credential", &|t| t.replace("Credential", "Other")),
@@ -208,12 +210,8 @@ proptest! {
     }
 }
 
-/// Folders that `cargo xtask setup` fills with what comes from registries.
+/// The folder `parts` of cargo's target folder, which setup fills with what comes from registries.
 fn parts() -> Vec<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/parts");
-    option_env!("CARGO_TARGET_DIR")
-        .map(|dir| Path::new(dir).join("parts"))
-        .into_iter()
-        .chain([beside])
-        .collect()
+    let me = std::env::current_exe().unwrap();
+    me.ancestors().map(|dir| dir.join("parts")).filter(|dir| dir.is_dir()).collect()
 }

@@ -150,3 +150,22 @@ fn single_files_are_functions() {
     assert_eq!(found("x.txt"), Err("file_not_runnable"));
     assert_eq!(found("none"), Err("folder_unreadable"));
 }
+
+#[test]
+fn the_examples_are_found_out_and_packed() {
+    let examples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    for (name, runtime, handler, steps, url) in [
+        ("hello-python", "python3.12", "lambda_function.lambda_handler", 0, false),
+        ("hello-node", "nodejs22.x", "index.handler", 0, false),
+        ("native-rust", "provided.al2023", "bootstrap", 1, false),
+        ("url-webapp", "python3.12", "app.handler", 0, true),
+        ("thumbnail", "python3.12", "app.handler", 1, false),
+    ] {
+        let dir = examples.join(name);
+        let project = detect(&dir).unwrap();
+        assert_eq!((&*project.name, &*project.runtime, &*project.handler), (name, runtime, handler));
+        assert_eq!((project.build.len(), project.url), (steps, url), "{name}");
+        let zip = crate::zip_dir(&dir, &crate::ZipOptions::default()).unwrap();
+        assert!(crate::archive::entries(&zip, 100).unwrap().len() >= 2, "{name}");
+    }
+}
