@@ -12,7 +12,7 @@ const TEMPLATES: [Template; 3] = [
     Template {
         name: "hello-python",
         about: "a Python function that greets",
-        files: &[("app.py", include_str!("../../../../examples/hello-python/app.py"))],
+        files: &[("lambda_function.py", include_str!("../../../../examples/hello-python/lambda_function.py"))],
     },
     Template {
         name: "hello-node",
