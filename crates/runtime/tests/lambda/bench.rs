@@ -12,13 +12,16 @@ use std::{
 use anyfn_base::{Base, Instant};
 use anyfn_core::{
     Frame, Reply, ReplyBody,
-    ports::{BringUp, Contract as _, Guest, InvokeError, Isolation, LogLine, LogSink, LogTarget, Network, Root, StartError},
+    ports::{
+        BringUp, Contract as _, Guest, InvokeError, Isolation, LogLine, LogSink, LogTarget, Network, Root,
+        StartError,
+    },
 };
 use anyfn_runtime::{Lambda, Options};
 use anyfn_testkit::PlainProcesses;
 use anyfn_types::{
-    Code, Config, Contract, Digest, Ephemeral, Failure, Function, FunctionName, InvocationId, Invocation, Limits, LogFormat,
-    Logging, Mode, Namespace, Version, VersionId, VersionState,
+    Code, Config, Contract, Digest, Ephemeral, Failure, Function, FunctionName, Invocation, InvocationId,
+    Limits, LogFormat, Logging, Mode, Namespace, Version, VersionId, VersionState,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -95,13 +98,27 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::searching(&[])
+    }
+
+    /// Looks for interpreters in these folders too.
+    pub(crate) fn searching(folders: &[&str]) -> Self {
         let base = Base::system();
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let options = Options { state: dir.path().to_owned(), ..Options::default() };
+        let options = Options {
+            state: dir.path().to_owned(),
+            search: folders.iter().map(std::path::PathBuf::from).collect(),
+            ..Options::default()
+        };
         let lambda = Lambda::new(base.clone(), &options).unwrap();
         let isolation = Arc::new(PlainProcesses::new(base.clone()));
         Self { base, lambda, isolation, dir }
+    }
+
+    /// Whether the host has exactly this runtime.
+    pub(crate) fn has(&self, runtime: &'static str) -> bool {
+        matches!(self.lambda.resolve(&self.version(&Spec::new(runtime, "a.b", &[]))), Ok(None))
     }
 
     fn version(&self, spec: &Spec) -> Version {
@@ -177,8 +194,18 @@ impl Bench {
             platform_env: vec![("AWS_ACCESS_KEY_ID".to_owned(), "AKID".to_owned())],
             limits: Arc::new(spec.limits.clone()),
         };
-        let up = |guest| Up { guest, lines: lines.clone(), base: self.base.clone(), timeout: spec.timeout, next: 0 };
-        self.lambda.bring_up(with).await.map(up)
+        let up = |guest| Up {
+            guest,
+            lines: lines.clone(),
+            base: self.base.clone(),
+            timeout: spec.timeout,
+            next: 0,
+        };
+        let started = self.lambda.bring_up(with).await;
+        if started.is_err() {
+            println!("{:#?}", lines.0.lock().unwrap().iter().map(|(_, line)| line).collect::<Vec<_>>());
+        }
+        started.map(up)
     }
 
     /// Brings an instance up that must come up.

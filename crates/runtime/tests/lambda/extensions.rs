@@ -125,7 +125,10 @@ async fn an_extension_that_fails_ends_the_init_phase() {
         let mut spec = Spec::python("def handler(e, c):\n  return 1\n");
         spec.layers = vec![("extensions/bad", extension(text))];
         let failure = bench.fails(spec).await;
-        assert_eq!((failure.error_type.as_str(), &json(&failure)["errorMessage"]), (error_type, &value!(message)));
+        assert_eq!(
+            (failure.error_type.as_str(), &json(&failure)["errorMessage"]),
+            (error_type, &value!(message))
+        );
     }
 }
 

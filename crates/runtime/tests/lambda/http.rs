@@ -46,7 +46,10 @@ while True:
     let names: Vec<_> = about.keys().map(String::as_str).collect();
     let expected = ["aws-request-id", "client-context", "deadline-ms", "invoked-function-arn"];
     assert_eq!(names, expected.map(|name| format!("lambda-runtime-{name}")));
-    assert_eq!(about["lambda-runtime-invoked-function-arn"], "arn:aws:lambda:eu-west-1:123456789012:function:hello");
+    assert_eq!(
+        about["lambda-runtime-invoked-function-arn"],
+        "arn:aws:lambda:eu-west-1:123456789012:function:hello"
+    );
     assert!(up.guest.settled().await);
     assert_eq!(up.ask("2").await.unwrap()[0], value!(2));
 }

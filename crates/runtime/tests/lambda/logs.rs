@@ -103,7 +103,9 @@ def handler(event, context):
     assert!(report["metrics"]["initDurationMs"].as_f64().unwrap() > 0.0);
     let said: Vec<_> = objects.iter().filter(|object| object.get("level").is_some()).collect();
     assert_eq!(said.len(), 2, "{log:#?}");
-    let head = |object: &Value| value!([object["level"], object["message"], object["logger"], object["requestId"], object["more"]]);
+    let head = |object: &Value| {
+        value!([object["level"], object["message"], object["logger"], object["requestId"], object["more"]])
+    };
     assert_eq!(head(said[0]), value!(["INFO", "hello you", "mine", ID, 1]));
     assert_eq!(head(said[1]), value!(["ERROR", "caught", "mine", ID, null]));
     assert_eq!(value!([said[1]["errorType"], said[1]["errorMessage"]]), value!(["ValueError", "bad"]));
@@ -136,8 +138,14 @@ async fn console_of_node_in_text_and_json() {
     let objects: Vec<Value> = up.log().iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let said: Vec<_> = objects.iter().filter(|object| object.get("level").is_some()).collect();
     assert_eq!(said.len(), 2);
-    assert_eq!(value!([said[0]["level"], said[0]["message"], said[0]["requestId"]]), value!(["INFO", {"a": 1}, ID]));
-    assert_eq!(value!([said[1]["level"], said[1]["errorType"], said[1]["errorMessage"]]), value!(["WARN", "TypeError", "t"]));
+    assert_eq!(
+        value!([said[0]["level"], said[0]["message"], said[0]["requestId"]]),
+        value!(["INFO", {"a": 1}, ID])
+    );
+    assert_eq!(
+        value!([said[1]["level"], said[1]["errorType"], said[1]["errorMessage"]]),
+        value!(["WARN", "TypeError", "t"])
+    );
 }
 
 #[tokio::test]
@@ -183,7 +191,9 @@ def handler(event, context):
     assert!(long.ends_with("[truncated]"));
     let whole: usize = log.iter().filter(|line| line.starts_with('z')).count();
     assert!(whole < 2000);
-    let counts = log.iter().filter_map(|line| line.strip_prefix('[')?.split_once(" lines dropped")?.0.parse::<usize>().ok());
+    let counts = log
+        .iter()
+        .filter_map(|line| line.strip_prefix('[')?.split_once(" lines dropped")?.0.parse::<usize>().ok());
     assert_eq!(whole + counts.sum::<usize>(), 2000, "every line is there or counted");
     assert!(log.last().unwrap().starts_with("REPORT"), "the platform's own lines are not dropped");
 }
@@ -191,7 +201,8 @@ def handler(event, context):
 #[tokio::test]
 async fn the_tail_holds_the_last_4_kib() {
     let bench = Bench::new();
-    let mut up = bench.up(Spec::python("def handler(e, c):\n  for n in range(2000):\n    print('line', n)\n")).await;
+    let mut up =
+        bench.up(Spec::python("def handler(e, c):\n  for n in range(2000):\n    print('line', n)\n")).await;
     let tail = up.try_invoke("{}").await.unwrap().log_tail.unwrap();
     assert_eq!(tail.len(), 4096);
     let text = String::from_utf8(tail.to_vec()).unwrap();

@@ -46,21 +46,33 @@ async fn errors_have_lambdas_shape() {
         ("exports.handler = (e, c, callback) => callback(new Error('said'));", "Error", "said"),
         ("exports.handler = (e, c, callback) => callback('text');", "string", "text"),
         ("exports.handler = (e, c) => c.fail();", "string", "handled"),
-        ("exports.handler = async () => { const o = {}; o.o = o; return o; };", "Error", "Unable to stringify response body"),
+        (
+            "exports.handler = async () => { const o = {}; o.o = o; return o; };",
+            "Error",
+            "Unable to stringify response body",
+        ),
     ];
     for (text, error_type, message) in cases {
         let mut up = bench.up(Spec::node(text)).await;
         let failure = up.ask("{}").await.unwrap_err();
-        assert_eq!((failure.error_type.as_str(), &json(&failure)["errorMessage"]), (error_type, &value!(message)));
+        assert_eq!(
+            (failure.error_type.as_str(), &json(&failure)["errorMessage"]),
+            (error_type, &value!(message))
+        );
         assert!(json(&failure)["trace"].is_array());
-        assert!(up.log().iter().any(|line| line.contains("\tERROR\tInvoke Error \t{\"errorType\":")), "{:#?}", up.log());
+        assert!(
+            up.log().iter().any(|line| line.contains("\tERROR\tInvoke Error \t{\"errorType\":")),
+            "{:#?}",
+            up.log()
+        );
     }
 }
 
 #[tokio::test]
 async fn a_promise_that_never_settles_is_an_error_and_not_a_hang() {
     let bench = Bench::new();
-    let mut up = bench.up(Spec::node("exports.handler = async () => { await new Promise(() => {}); };")).await;
+    let mut up =
+        bench.up(Spec::node("exports.handler = async () => { await new Promise(() => {}); };")).await;
     assert_eq!(up.ask("{}").await.unwrap_err().error_type, "Runtime.NodeJsExit");
     assert_eq!(up.ask("{}").await.unwrap_err().error_type, "Runtime.NodeJsExit", "the guest goes on");
 }
@@ -77,11 +89,15 @@ async fn uncaught_errors_are_answered_and_end_the_instance() {
         let mut up = bench.up(Spec::node(&text)).await;
         let reply = up.try_invoke("{}").await.unwrap();
         let failure = reply.result.unwrap_err();
-        assert_eq!((failure.error_type.as_str(), &json(&failure)["errorMessage"]), (error_type, &value!(message)));
+        assert_eq!(
+            (failure.error_type.as_str(), &json(&failure)["errorMessage"]),
+            (error_type, &value!(message))
+        );
         assert!(!up.guest.settled().await, "the process is gone");
     }
     let mut up = bench.up(Spec::node("exports.handler = async () => process.exit(5);")).await;
-    let text = "RequestId: 00000000-0000-0000-0000-000000000001 Error: Runtime exited with error: exit status 5";
+    let text =
+        "RequestId: 00000000-0000-0000-0000-000000000001 Error: Runtime exited with error: exit status 5";
     assert_eq!(json(&up.dies("{}").await)["errorMessage"], text);
 }
 
@@ -91,11 +107,31 @@ async fn init_failures_have_lambdas_types_and_texts() {
     let cases = [
         ("gone.handler", "", "Runtime.ImportModuleError", "Error: Cannot find module 'gone'"),
         ("index.gone", "", "Runtime.HandlerNotFound", "index.gone is undefined or not exported"),
-        ("index.handler", "exports.handler = 1;", "Runtime.HandlerNotFound", "index.handler is not a function"),
+        (
+            "index.handler",
+            "exports.handler = 1;",
+            "Runtime.HandlerNotFound",
+            "index.handler is not a function",
+        ),
         ("index", "", "Runtime.MalformedHandlerName", "Bad handler"),
-        ("../index.handler", "", "Runtime.MalformedHandlerName", "'../index.handler' is not a valid handler name."),
-        ("index.handler", "exports.handler = (", "Runtime.UserCodeSyntaxError", "SyntaxError: Unexpected token '}'"),
-        ("index.handler", "require('missing-one')", "Runtime.ImportModuleError", "Error: Cannot find module 'missing-one'"),
+        (
+            "../index.handler",
+            "",
+            "Runtime.MalformedHandlerName",
+            "'../index.handler' is not a valid handler name.",
+        ),
+        (
+            "index.handler",
+            "exports.handler = (",
+            "Runtime.UserCodeSyntaxError",
+            "SyntaxError: Unexpected end of input",
+        ),
+        (
+            "index.handler",
+            "require('missing-one')",
+            "Runtime.ImportModuleError",
+            "Error: Cannot find module 'missing-one'",
+        ),
         ("index.handler", "throw new RangeError('r')", "RangeError", "r"),
     ];
     for (handler, text, error_type, message) in cases {
@@ -115,13 +151,21 @@ async fn modules_are_found_as_packages_and_layers_have_them() {
     let cases: [(&str, Vec<(&'static str, &str)>, serde_json::Value); 5] = [
         ("index.deep.handler", vec![("index.mjs", esm)], value!("esm")),
         ("src/a/index.deep.handler", vec![("src/a/index.js", esm), package], value!("esm")),
-        ("index.handler", vec![("index.cjs", "exports.handler = async () => 'cjs';"), package], value!("cjs")),
+        (
+            "index.handler",
+            vec![("index.cjs", "exports.handler = async () => 'cjs';"), package],
+            value!("cjs"),
+        ),
         (
             "index.handler",
             vec![("index.js", cjs), ("node_modules/own/index.js", "module.exports = 'task';")],
             value!(["layer", "task", "by release"]),
         ),
-        ("lib.handler", vec![("node_modules/lib/index.js", "exports.handler = async () => 'lib';")], value!("lib")),
+        (
+            "lib.handler",
+            vec![("node_modules/lib/index.js", "exports.handler = async () => 'lib';")],
+            value!("lib"),
+        ),
     ];
     for (handler, files, expected) in cases {
         let mut spec = Spec::new("nodejs20.x", handler, &files);
@@ -151,7 +195,10 @@ exports.handler = awslambda.streamifyResponse(async (event, out, context) => {
     assert_eq!((head.as_deref(), bytes.len(), last), (Some("text/plain"), 300_004, Some(Frame::End)));
     let (head, bytes, last) = stream(&mut up, r#"{"n": 0, "http": true}"#).await;
     assert_eq!(head.as_deref(), Some("application/vnd.awslambda.http-integration-response"));
-    assert_eq!((bytes.as_slice(), last), (&b"{\"statusCode\":201}\0\0\0\0\0\0\0\0last"[..], Some(Frame::End)));
+    assert_eq!(
+        (bytes.as_slice(), last),
+        (&b"{\"statusCode\":201}\0\0\0\0\0\0\0\0last"[..], Some(Frame::End))
+    );
     let (_, bytes, last) = stream(&mut up, r#"{"n": 1, "fail": true}"#).await;
     let Some(Frame::Failed(failure)) = last else { panic!("no failure: {last:?}") };
     assert_eq!((bytes.len(), failure.error_type.as_str()), (1000, "TypeError"));

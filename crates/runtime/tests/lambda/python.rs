@@ -18,7 +18,8 @@ async fn a_handler_answers_and_keeps_its_state() {
 #[tokio::test]
 async fn large_events_and_answers_pass_and_too_large_answers_are_refused() {
     let bench = Bench::new();
-    let text = "def handler(event, context):\n  return 'x' * event if isinstance(event, int) else len(event)\n";
+    let text =
+        "def handler(event, context):\n  return 'x' * event if isinstance(event, int) else len(event)\n";
     let mut spec = Spec::python(text);
     spec.limits.payload_bytes = 3_000_000;
     let mut up = bench.up(spec).await;
@@ -85,7 +86,10 @@ async fn an_exception_is_the_callers_answer_in_lambdas_shape() {
     );
     let log = up.log();
     let line = log.iter().find(|line| line.starts_with("[ERROR]")).unwrap();
-    assert!(line.starts_with("[ERROR] ValueError: no\nTraceback (most recent call last):\n\u{a0}\u{a0}File "), "{line}");
+    assert!(
+        line.starts_with("[ERROR] ValueError: no\nTraceback (most recent call last):\n\u{a0}\u{a0}File "),
+        "{line}"
+    );
 }
 
 #[tokio::test]
@@ -110,13 +114,38 @@ async fn what_cannot_be_marshalled_is_said_so_and_decimals_are_numbers() {
 async fn init_failures_have_lambdas_types_and_texts() {
     let bench = Bench::new();
     let cases = [
-        ("gone.handler", "", "Runtime.ImportModuleError", "Unable to import module 'gone': No module named 'gone'"),
+        (
+            "gone.handler",
+            "",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'gone': No module named 'gone'",
+        ),
         ("app.gone", "", "Runtime.HandlerNotFound", "Handler 'gone' missing on module 'app'"),
-        ("app", "", "Runtime.MalformedHandlerName", "Bad handler 'app': not enough values to unpack (expected 2, got 1)"),
-        ("sys.exit", "", "Runtime.BuiltInModuleConflict", "Cannot use built-in module sys as a handler module"),
-        ("app.handler", "def (", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app': invalid syntax (app.py, line 1)"),
+        (
+            "app",
+            "",
+            "Runtime.MalformedHandlerName",
+            "Bad handler 'app': not enough values to unpack (expected 2, got 1)",
+        ),
+        (
+            "sys.exit",
+            "",
+            "Runtime.BuiltInModuleConflict",
+            "Cannot use built-in module sys as a handler module",
+        ),
+        (
+            "app.handler",
+            "def (",
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module 'app': invalid syntax (app.py, line 1)",
+        ),
         ("app.handler", "raise KeyError('k')", "KeyError", "'k'"),
-        ("app.handler", "import boto_that_is_not", "Runtime.ImportModuleError", "Unable to import module 'app': No module named 'boto_that_is_not'"),
+        (
+            "app.handler",
+            "import boto_that_is_not",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'app': No module named 'boto_that_is_not'",
+        ),
     ];
     for (handler, text, error_type, message) in cases {
         let failure = bench.fails(Spec::new("python3.11", handler, &[("app.py", text)])).await;
@@ -151,7 +180,10 @@ async fn a_process_that_ends_during_a_call_is_an_exit_error() {
         let mut up = bench.up(Spec::python(&format!("import os, sys\ndef handler(e, c):\n  {what}\n"))).await;
         let failure = up.dies("{}").await;
         assert_eq!(failure.error_type, "Runtime.ExitError");
-        assert_eq!(json(&failure), value!({"errorType": "Runtime.ExitError", "errorMessage": format!("{id}{text}")}));
+        assert_eq!(
+            json(&failure),
+            value!({"errorType": "Runtime.ExitError", "errorMessage": format!("{id}{text}")})
+        );
         assert!(up.log().contains(&format!("{id}{text}\nRuntime.ExitError")), "{:?}", up.log());
     }
 }
@@ -242,4 +274,23 @@ async fn an_idle_guest_that_ends_is_noticed() {
     up.ask("{}").await.unwrap();
     let anyfn_core::ports::GuestEvent::Gone = up.guest.idle().await;
     assert!(!up.guest.settled().await);
+}
+
+#[tokio::test]
+async fn every_python_of_the_host_is_served_by_the_same_bootstrap() {
+    let bench = Bench::searching(&["/root/.pyenv/versions"]);
+    let text = "import sys, logging\ndef handler(e, c):\n  logging.getLogger().error('said')\n  return list(sys.version_info[:2])\n";
+    for (runtime, minor) in
+        [("python3.8", 8), ("python3.9", 9), ("python3.10", 10), ("python3.12", 12), ("python3.13", 13)]
+    {
+        if !bench.has(runtime) {
+            println!("SKIPPED: no {runtime} on this host");
+            continue;
+        }
+        let mut spec = Spec::python(text);
+        spec.runtime = runtime;
+        let mut up = bench.up(spec).await;
+        assert_eq!(up.ask("{}").await.unwrap(), value!([3, minor]));
+        assert!(up.log().iter().any(|line| line.starts_with("[ERROR]\t") && line.ends_with("\tsaid")));
+    }
 }

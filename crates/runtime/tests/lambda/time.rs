@@ -22,7 +22,9 @@ async fn a_call_over_its_deadline_is_a_timeout_and_costs_the_instance() {
         assert_eq!(json(&failure), value!({"errorType": "Sandbox.Timedout", "errorMessage": message}));
         assert_eq!(failure.error_type, "Sandbox.Timedout");
         let log = up.log();
-        let at = |text: &str| log.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {log:#?}"));
+        let at = |text: &str| {
+            log.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {log:#?}"))
+        };
         assert!(at("begun") < at(&format!("Z {ID} Task timed out after 1.00 seconds")));
         assert!(at("Task timed out") < at("END RequestId"));
         assert!(log.last().unwrap().ends_with("\tStatus: timeout"), "{log:#?}");
@@ -40,7 +42,12 @@ async fn an_init_phase_over_its_time_starts_again_within_the_call() {
     assert_eq!(up.ask("{}").await.unwrap(), value!("up"));
     let log = up.log();
     assert_eq!(log.iter().filter(|line| *line == "loading").count(), 2);
-    assert_eq!(log.iter().filter(|line| line.starts_with("INIT_REPORT") && line.ends_with("Status: timeout")).count(), 1);
+    assert_eq!(
+        log.iter()
+            .filter(|line| line.starts_with("INIT_REPORT") && line.ends_with("Status: timeout"))
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -58,7 +65,8 @@ async fn an_init_phase_that_never_ends_is_the_calls_timeout() {
 #[tokio::test]
 async fn a_paused_guest_goes_on_where_it_was() {
     let bench = Bench::new();
-    let mut up = bench.up(Spec::python("n = 0\ndef handler(e, c):\n  global n\n  n += 1\n  return n\n")).await;
+    let mut up =
+        bench.up(Spec::python("n = 0\ndef handler(e, c):\n  global n\n  n += 1\n  return n\n")).await;
     assert_eq!(up.ask("{}").await.unwrap(), value!(1));
     up.guest.pause().await.unwrap();
     up.guest.resume().await.unwrap();
