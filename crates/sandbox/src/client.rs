@@ -1,0 +1,271 @@
+//! The server's side of one helper: requests by number, events to whom they concern.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::OwnedFd,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyfn_base::{Base, TaskKind};
+use anyfn_core::ports::{Exit, ExitKind};
+use anyfn_types::InstanceId;
+use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    Error, HelperCommand, OnGone, Options,
+    link::Link,
+    packet,
+    proto::{Answer, Ask, Fault, Hello, Request, Told},
+};
+
+/// For one answer of the helper. It never waits for a guest, so this only ends a broken one.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+type Answered = Result<(Answer, Vec<OwnedFd>), Error>;
+
+pub(crate) struct Client {
+    link: Link,
+    next: AtomicU64,
+    pending: Mutex<HashMap<u64, oneshot::Sender<Answered>>>,
+    sandboxes: Mutex<HashMap<InstanceId, oneshot::Sender<Exit>>>,
+    /// To be destroyed as soon as the socket has room.
+    doomed: Mutex<Vec<InstanceId>>,
+    on_gone: Option<OnGone>,
+    closed: watch::Sender<bool>,
+    process: Mutex<Option<Child>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Client {
+    /// Starts or reaches a helper. `ending` is cancelled when the helper is no longer wanted; it then ends once no sandbox
+    /// is left.
+    pub(crate) async fn start<E>(
+        base: &Base,
+        options: &Options,
+        ending: E,
+    ) -> Result<(Arc<Self>, Vec<(String, bool, String)>), Error>
+    where
+        E: Future<Output = ()> + Send + 'static,
+    {
+        let (socket, process) = reach(&options.helper).map_err(Error::HelperStart)?;
+        let client = Arc::new(Self {
+            link: Link::new(socket).map_err(Error::HelperStart)?,
+            next: AtomicU64::new(1),
+            pending: Mutex::default(),
+            sandboxes: Mutex::default(),
+            doomed: Mutex::default(),
+            on_gone: options.on_gone.clone(),
+            closed: watch::channel(false).0,
+            process: Mutex::new(process),
+        });
+        let reader = client.clone();
+        base.tasks.spawn(TaskKind::Service, "sandbox helper", async move { reader.read(ending).await });
+        match client.ask(Request::Hello(hello(options)?)).await? {
+            (Answer::Hello { parts }, _) => Ok((client, parts)),
+            _ => Err(Error::Frame("no answer to the hello".into())),
+        }
+    }
+
+    /// Sends a request and waits for its answer.
+    pub(crate) async fn ask(&self, what: Request) -> Answered {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answer) = oneshot::channel();
+        lock(&self.pending).insert(id, sender);
+        let waiting = Waiting { client: self, id };
+        if *self.closed.borrow() {
+            return Err(Error::HelperGone);
+        }
+        let bytes = packet::encode(&Ask { id, what })?;
+        self.link.send(&bytes, &[]).await.map_err(|_| Error::HelperGone)?;
+        let answered = tokio::time::timeout(PATIENCE, answer).await;
+        drop(waiting);
+        answered.map_err(|_| Error::Late("helper"))?.unwrap_or(Err(Error::HelperGone))
+    }
+
+    /// Who hears of the end of a sandbox. Registered before it is made; an error if there is one of this id.
+    pub(crate) fn watch(&self, id: InstanceId) -> Result<oneshot::Receiver<Exit>, Error> {
+        let mut sandboxes = lock(&self.sandboxes);
+        if self.is_gone() {
+            return Err(Error::HelperGone);
+        }
+        if sandboxes.contains_key(&id) {
+            return Err(Error::Refused("this instance exists".into()));
+        }
+        let (sender, gone) = oneshot::channel();
+        sandboxes.insert(id, sender);
+        Ok(gone)
+    }
+
+    /// Asks for the end of a sandbox without waiting for it.
+    pub(crate) fn forget(&self, id: InstanceId) {
+        lock(&self.doomed).push(id);
+        self.flush_doomed();
+    }
+
+    fn flush_doomed(&self) {
+        let mut doomed = lock(&self.doomed);
+        while let Some(instance) = doomed.last() {
+            let ask =
+                Ask { id: self.next.fetch_add(1, Ordering::Relaxed), what: Request::Destroy(*instance) };
+            let sent = packet::encode(&ask).and_then(|bytes| self.link.try_send(&bytes));
+            if sent.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
+                // The helper has answers to send; each of them brings us back here.
+                return;
+            }
+            doomed.pop();
+        }
+    }
+
+    /// Waits until the helper is gone.
+    pub(crate) async fn gone(&self) {
+        // An error means that the sender is gone, and it is in `self`.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        *self.closed.borrow()
+    }
+
+    async fn read(&self, ending: impl Future<Output = ()>) {
+        let mut buffer = vec![0; packet::PACKET_MAX];
+        let mut ending = std::pin::pin!(ending);
+        let mut wanted = true;
+        loop {
+            if !wanted && lock(&self.sandboxes).is_empty() && lock(&self.pending).is_empty() {
+                // The helper gives everything back, then its end closes.
+                let _ = self.link.shutdown(Shutdown::Write);
+            }
+            let received = tokio::select! {
+                received = self.link.receive(&mut buffer) => received,
+                () = &mut ending, if wanted => { wanted = false; continue }
+            };
+            let told = match received {
+                Ok(Some((len, fds))) => packet::decode(&buffer[..len]).map(|told| (told, fds)),
+                _ => break,
+            };
+            match told {
+                Ok((told, fds)) => self.hear(told, fds),
+                Err(e) => {
+                    tracing::error!(error = %e, "the sandbox helper sent a malformed frame");
+                    break;
+                }
+            }
+            self.flush_doomed();
+        }
+        self.close();
+    }
+
+    fn hear(&self, told: Told, fds: Vec<OwnedFd>) {
+        match told {
+            Told::Answer { id, result } => {
+                if let Some(sender) = lock(&self.pending).remove(&id) {
+                    // Nobody waits any more if the asking future was dropped.
+                    let _ = sender.send(result.map(|answer| (answer, fds)).map_err(Error::from));
+                }
+            }
+            Told::Gone { instance, code, signal, out_of_memory } => {
+                let kind = exit_kind(code, signal);
+                self.end(instance, Exit { process: None, kind, out_of_memory });
+            }
+            Told::Note(text) => tracing::warn!(%text, "the sandbox helper says"),
+        }
+    }
+
+    fn end(&self, id: InstanceId, exit: Exit) {
+        let sender = lock(&self.sandboxes).remove(&id);
+        if let Some(sender) = sender {
+            let _ = sender.send(exit);
+            if let Some(on_gone) = &self.on_gone {
+                on_gone(id);
+            }
+        }
+    }
+
+    /// The helper is gone: the kernel has killed all its sandboxes.
+    fn close(&self) {
+        let _ = self.link.shutdown(Shutdown::Both);
+        self.closed.send_replace(true);
+        lock(&self.pending).clear();
+        let left: Vec<InstanceId> = lock(&self.sandboxes).keys().copied().collect();
+        for id in left {
+            let kind = ExitKind::Signal(libc::SIGKILL);
+            self.end(id, Exit { process: None, kind, out_of_memory: false });
+        }
+        if let Some(mut process) = lock(&self.process).take() {
+            // It has closed its socket, which it does by ending.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Takes a request off the list when its future is dropped.
+struct Waiting<'a> {
+    client: &'a Client,
+    id: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        lock(&self.client.pending).remove(&self.id);
+    }
+}
+
+pub(crate) fn exit_kind(code: Option<i32>, signal: Option<i32>) -> ExitKind {
+    match (code, signal) {
+        (Some(code), _) => ExitKind::Code(code),
+        (None, signal) => ExitKind::Signal(signal.unwrap_or(libc::SIGKILL)),
+    }
+}
+
+fn reach(helper: &HelperCommand) -> io::Result<(OwnedFd, Option<Child>)> {
+    match helper {
+        HelperCommand::Exec(argv) => {
+            let (program, args) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+            let (ours, theirs) = packet::pair()?;
+            let mut command = Command::new(program);
+            command.args(args).env_clear().stdin(Stdio::from(theirs)).stdout(Stdio::null());
+            Ok((ours, Some(command.spawn()?)))
+        }
+        HelperCommand::Connect(path) => {
+            let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+            connect(&socket, &SocketAddrUnix::new(path)?)?;
+            rustix::net::sockopt::set_socket_send_buffer_size(&socket, 2 * packet::PACKET_MAX)?;
+            Ok((socket, None))
+        }
+    }
+}
+
+fn hello(options: &Options) -> Result<Hello, Error> {
+    let text = |path: &std::path::PathBuf| {
+        path.to_str().map(str::to_owned).ok_or_else(|| Error::Refused("a path is not UTF-8".into()))
+    };
+    Ok(Hello {
+        mode: options.mode,
+        cgroup_name: options.cgroup_name.clone(),
+        scratch_dir: text(&options.scratch_dir)?,
+        bind_roots: options.bind_roots.iter().map(text).collect::<Result<_, _>>()?,
+        runtime_prefixes: options.runtime_prefixes.iter().map(text).collect::<Result<_, _>>()?,
+        spare_tmp: options.spare_tmp,
+    })
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(text) => Self::Refused(text),
+            Fault::Gone => Self::Gone,
+            Fault::Step { step, errno } => Self::Step { step, source: io::Error::from_raw_os_error(errno) },
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What can go wrong here, and how it looks at the port.
+
+use std::io;
+
+use anyfn_types::Kind;
+
+/// Faults of this room.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The helper could not be started or reached.
+    #[error("the sandbox helper did not start: {0}")]
+    HelperStart(#[source] io::Error),
+    /// The helper ended while it was needed; the next call starts it again.
+    #[error("the sandbox helper is gone")]
+    HelperGone,
+    /// The helper refused what it was asked for.
+    #[error("the sandbox helper refused: {0}")]
+    Refused(String),
+    /// A step of the set-up failed.
+    #[error("step `{step}` failed: {source}")]
+    Step { step: String, source: io::Error },
+    /// The sandbox ended.
+    #[error("the sandbox is gone")]
+    Gone,
+    /// No answer in time.
+    #[error("no answer from the {0} in time")]
+    Late(&'static str),
+    /// The program could not be executed.
+    #[error("{program} cannot be executed: {source}")]
+    Exec { program: String, source: io::Error },
+    /// A frame is too large or cannot be read.
+    #[error("a malformed frame: {0}")]
+    Frame(String),
+    /// A socket failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<Error> for anyfn_types::Error {
+    fn from(error: Error) -> Self {
+        let (kind, code, public) = match &error {
+            Error::HelperStart(_) => {
+                (Kind::Unavailable, "sandbox_unavailable", "sandboxes cannot be started".to_owned())
+            }
+            Error::HelperGone => {
+                (Kind::Unavailable, "sandbox_helper_gone", "the sandbox helper is starting again".to_owned())
+            }
+            Error::Refused(text) => {
+                (Kind::Invalid, "sandbox_refused", format!("the sandbox was refused: {text}"))
+            }
+            Error::Gone => (Kind::Unavailable, "sandbox_gone", "the sandbox ended".to_owned()),
+            Error::Late(_) => {
+                (Kind::Timeout, "sandbox_late", "the sandbox did not answer in time".to_owned())
+            }
+            Error::Exec { program, source } => {
+                (Kind::Invalid, "sandbox_exec_failed", format!("{program} cannot be executed: {source}"))
+            }
+            Error::Step { step, source } if source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                (Kind::Unsupported, "sandbox_unsupported", format!("this host cannot {step} a sandbox"))
+            }
+            Error::Step { .. } | Error::Frame(_) | Error::Io(_) => {
+                return Self::internal("sandbox_failed", error);
+            }
+        };
+        Self::new(kind, code, public).caused_by(error)
+    }
+}

@@ -1,0 +1,249 @@
+//! The helper's loop: requests of the server, ends of sandboxes.
+
+use std::{
+    collections::HashMap,
+    io,
+    mem::MaybeUninit,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+};
+
+use anyfn_types::InstanceId;
+use rustix::event::epoll;
+
+use super::{
+    check, doctor,
+    instance::{self, End, Instance},
+    tmp::Images,
+    users::Users,
+};
+use crate::{
+    cgroup::{Cgroups, Used},
+    inside::{Common, Filters},
+    packet::{self, PACKET_MAX, send_value},
+    proto::{Answer, Ask, Create, Fault, Hello, Request, Told},
+};
+
+/// The server's socket among the events; sandboxes count from 1.
+const LINK: u64 = 0;
+
+pub(super) struct Desk {
+    link: OwnedFd,
+    epoll: OwnedFd,
+    /// What a server may ask to bind at most; None: what it says.
+    allowed: Option<Vec<PathBuf>>,
+    house: Option<House>,
+}
+
+/// What is there after the server's hello.
+struct House {
+    common: Common,
+    cgroups: Cgroups,
+    /// None: sandboxes have the helper's own user.
+    users: Option<Users>,
+    images: Images,
+    instances: HashMap<InstanceId, (u64, Instance)>,
+    tokens: HashMap<u64, InstanceId>,
+    next: u64,
+}
+
+impl Desk {
+    pub(super) fn new(link: OwnedFd, allowed: Option<Vec<PathBuf>>) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &link, epoll::EventData::new_u64(LINK), epoll::EventFlags::IN)?;
+        Ok(Self { link, epoll, allowed, house: None })
+    }
+
+    /// Until the server closes its end or says something that makes no sense.
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        let served = self.serve();
+        if let Some(house) = &mut self.house {
+            house.close();
+        }
+        served
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; PACKET_MAX];
+        loop {
+            let mut events = [MaybeUninit::uninit(); 64];
+            let busy = self.house.as_ref().is_some_and(|house| house.images.wants_work());
+            let ready: Vec<u64> = match epoll::wait(&self.epoll, &mut events, busy.then_some(&NO_WAIT)) {
+                Err(rustix::io::Errno::INTR) => continue,
+                other => other?.0.iter().map(|event| event.data.u64()).collect(),
+            };
+            if ready.is_empty()
+                && let Some(house) = &mut self.house
+            {
+                house.images.work();
+            }
+            // Ends first: what they give back may be what the next request needs.
+            for token in ready.iter().filter(|token| **token != LINK) {
+                self.ended(*token)?;
+            }
+            if ready.contains(&LINK) {
+                let Some((len, _)) = packet::receive(self.link.as_fd(), &mut buffer)? else { return Ok(()) };
+                let ask: Ask = packet::decode(&buffer[..len])?;
+                self.answer(ask)?;
+            }
+        }
+    }
+
+    fn tell(&self, told: &Told) -> io::Result<()> {
+        send_value(&self.link, told, &[])
+    }
+
+    fn answer(&mut self, ask: Ask) -> io::Result<()> {
+        let id = ask.id;
+        let result = match (&mut self.house, ask.what) {
+            (None, Request::Hello(hello)) => self.hello(&hello),
+            (None, _) | (Some(_), Request::Hello(_)) => Err(Fault::Refused("one hello comes first".into())),
+            (Some(house), Request::Create(spec)) => match house.create(&spec, &self.epoll) {
+                Err(fault) => Err(fault),
+                Ok(control) => {
+                    let told = Told::Answer { id, result: Ok(Answer::Created) };
+                    return send_value(&self.link, &told, &[control.as_fd()]);
+                }
+            },
+            (Some(house), Request::Freeze(instance)) => house.freeze(instance, true),
+            (Some(house), Request::Thaw(instance)) => house.freeze(instance, false),
+            (Some(house), Request::Usage(instance)) => house.usage(instance),
+            (Some(house), Request::Destroy(instance)) => {
+                if house.destroy(instance, id) {
+                    return Ok(());
+                }
+                // A server that gave up on a `Create` does not know whether there ever was one.
+                let signal = Some(libc::SIGKILL);
+                self.tell(&Told::Gone { instance, code: None, signal, out_of_memory: false })?;
+                Ok(Answer::Done)
+            }
+        };
+        self.tell(&Told::Answer { id, result })
+    }
+
+    fn hello(&mut self, hello: &Hello) -> Result<Answer, Fault> {
+        check::hello(hello, self.allowed.as_deref()).map_err(Fault::Refused)?;
+        let own_users = doctor::own_users(hello.mode).map_err(Fault::Refused)?;
+        let filters = Filters::compile().map_err(|e| step("compile the system call filter", &e))?;
+        let house = House {
+            common: Common {
+                bind_roots: hello.bind_roots.iter().map(PathBuf::from).collect(),
+                runtime_prefixes: hello.runtime_prefixes.iter().map(PathBuf::from).collect(),
+                filters,
+            },
+            cgroups: Cgroups::open(&hello.cgroup_name),
+            users: own_users.then(|| Users::new(&hello.cgroup_name)),
+            images: Images::new(&hello.scratch_dir, hello.spare_tmp, own_users),
+            instances: HashMap::new(),
+            tokens: HashMap::new(),
+            next: LINK + 1,
+        };
+        let parts = doctor::parts(own_users, &house.cgroups, &house.images);
+        self.house = Some(house);
+        Ok(Answer::Hello { parts })
+    }
+
+    /// A sandbox's init ended: everything of it is given back, then the server hears of it.
+    fn ended(&mut self, token: u64) -> io::Result<()> {
+        let Some(house) = &mut self.house else { return Ok(()) };
+        let Some(id) = house.tokens.remove(&token) else { return Ok(()) };
+        let Some((_, instance)) = house.instances.remove(&id) else { return Ok(()) };
+        epoll::delete(&self.epoll, &instance.pidfd)?;
+        let waiting = instance.waiting.clone();
+        let (end, used, left) = house.give_back(instance);
+        if let Err(e) = left {
+            self.tell(&Told::Note(format!("a cgroup of {id} could not be removed: {e}")))?;
+        }
+        let out_of_memory = used.out_of_memory;
+        self.tell(&Told::Gone { instance: id, code: end.code, signal: end.signal, out_of_memory })?;
+        for ask in waiting {
+            self.tell(&Told::Answer { id: ask, result: Ok(Answer::Done) })?;
+        }
+        Ok(())
+    }
+}
+
+const NO_WAIT: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+
+fn step(step: &str, source: &io::Error) -> Fault {
+    Fault::Step { step: step.to_owned(), errno: source.raw_os_error().unwrap_or(libc::EIO) }
+}
+
+impl House {
+    fn create(&mut self, spec: &Create, epoll: &OwnedFd) -> Result<OwnedFd, Fault> {
+        check::create(spec, &self.common.bind_roots).map_err(Fault::Refused)?;
+        if self.instances.contains_key(&spec.id) {
+            return Err(Fault::Refused("this instance exists".into()));
+        }
+        let image =
+            self.images.take(spec.tmp_bytes, spec.tmp_inodes).map_err(|e| step("make an image", &e))?;
+        let user = match &mut self.users {
+            None => None,
+            Some(users) => Some(users.take().ok_or_else(|| Fault::Refused("no user id is free".into()))?),
+        };
+        let started = instance::start(spec, &self.common, &self.cgroups, user, image);
+        let (instance, control) = started.map_err(|e| {
+            if let (Some(users), Some(user)) = (&mut self.users, user) {
+                users.give_back(user);
+            }
+            step("clone", &e)
+        })?;
+        let token = self.next;
+        self.next += 1;
+        let watched =
+            epoll::add(epoll, &instance.pidfd, epoll::EventData::new_u64(token), epoll::EventFlags::IN);
+        self.tokens.insert(token, spec.id);
+        self.instances.insert(spec.id, (token, instance));
+        watched.map_err(|e| step("watch the sandbox", &e.into()))?;
+        Ok(control)
+    }
+
+    fn find(&self, id: InstanceId) -> Result<&Instance, Fault> {
+        self.instances.get(&id).map(|(_, instance)| instance).ok_or(Fault::Gone)
+    }
+
+    fn freeze(&self, id: InstanceId, frozen: bool) -> Result<Answer, Fault> {
+        let done = self.find(id)?.group.freeze(frozen);
+        done.map(|()| Answer::Done).map_err(|e| step(if frozen { "freeze" } else { "thaw" }, &e))
+    }
+
+    fn usage(&self, id: InstanceId) -> Result<Answer, Fault> {
+        let used = self.find(id)?.group.used().map_err(|e| step("read the usage", &e))?;
+        Ok(Answer::Usage {
+            memory_bytes: used.memory_bytes,
+            memory_peak_bytes: used.memory_peak_bytes,
+            cpu_us: used.cpu_us,
+            processes: used.processes,
+            out_of_memory: used.out_of_memory,
+        })
+    }
+
+    /// Whether the answer has to wait for the end.
+    fn destroy(&mut self, id: InstanceId, ask: u64) -> bool {
+        let Some((_, instance)) = self.instances.get_mut(&id) else { return false };
+        instance.kill();
+        instance.waiting.push(ask);
+        true
+    }
+
+    fn give_back(&mut self, instance: Instance) -> (End, Used, io::Result<()>) {
+        let end = instance.reap();
+        let used = instance.group.used().unwrap_or_default();
+        let left = instance.group.remove();
+        if let (Some(users), Some(user)) = (&mut self.users, instance.user) {
+            users.give_back(user);
+        }
+        (end, used, left)
+    }
+
+    /// Kills all first, then waits for each.
+    fn close(&mut self) {
+        for (_, instance) in self.instances.values() {
+            instance.kill();
+        }
+        for (_, (_, instance)) in std::mem::take(&mut self.instances) {
+            let _ = self.give_back(instance);
+        }
+        self.cgroups.close();
+    }
+}

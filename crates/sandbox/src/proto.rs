@@ -1,0 +1,144 @@
+//! The words on the two sockets. Each packet of a `SOCK_SEQPACKET` socket is one JSON value, so no length is written:
+//! the kernel keeps the boundaries, and a packet that does not fit is an error (`packet`).
+
+use anyfn_types::InstanceId;
+use serde::{Deserialize, Serialize};
+
+use crate::options::Mode;
+
+/// Server to helper.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ask {
+    pub(crate) id: u64,
+    pub(crate) what: Request,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    /// First, and once.
+    Hello(Hello),
+    Create(Box<Create>),
+    Freeze(InstanceId),
+    Thaw(InstanceId),
+    Usage(InstanceId),
+    /// Answered when everything is gone. An unknown instance is gone already.
+    Destroy(InstanceId),
+}
+
+/// What holds for the helper's whole life.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hello {
+    pub(crate) mode: Mode,
+    pub(crate) cgroup_name: String,
+    pub(crate) scratch_dir: String,
+    /// Sources of binds must lie in one of these.
+    pub(crate) bind_roots: Vec<String>,
+    /// Bound read-only at their own paths in every sandbox.
+    pub(crate) runtime_prefixes: Vec<String>,
+    pub(crate) spare_tmp: usize,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Create {
+    pub(crate) id: InstanceId,
+    pub(crate) hostname: String,
+    /// Source on the host, target inside.
+    pub(crate) binds: Vec<(String, String)>,
+    pub(crate) memory_bytes: u64,
+    pub(crate) cpu_millis: u32,
+    pub(crate) pids: u32,
+    pub(crate) open_files: u64,
+    pub(crate) tmp_bytes: u64,
+    pub(crate) tmp_inodes: u64,
+    pub(crate) internet: bool,
+    pub(crate) listen: Option<u16>,
+}
+
+/// Helper to server.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Told {
+    Answer {
+        id: u64,
+        result: Result<Answer, Fault>,
+    },
+    /// The sandbox as a whole ended and is given back.
+    Gone {
+        instance: InstanceId,
+        code: Option<i32>,
+        signal: Option<i32>,
+        out_of_memory: bool,
+    },
+    /// For the server's log.
+    Note(String),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Hello {
+        parts: Vec<(String, bool, String)>,
+    },
+    /// Travels with one descriptor: the socket to the sandbox's init.
+    Created,
+    Done,
+    Usage {
+        memory_bytes: u64,
+        memory_peak_bytes: u64,
+        cpu_us: u64,
+        processes: u32,
+        out_of_memory: bool,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Fault {
+    Refused(String),
+    Gone,
+    Step { step: String, errno: i32 },
+}
+
+/// Server to init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Travels with as many descriptors as `fds` has numbers.
+    Spawn {
+        process: u32,
+        argv: Vec<String>,
+        env: Vec<(String, String)>,
+        cwd: String,
+        fds: Vec<i32>,
+    },
+    Signal {
+        process: u32,
+        signal: i32,
+    },
+}
+
+/// Init to server.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Report {
+    /// The sandbox stands. Travels with the listener and the tun device, in this order, if they were asked for.
+    Ready {
+        listener: bool,
+        tun: bool,
+    },
+    Failed {
+        step: String,
+        errno: i32,
+    },
+    Spawned {
+        process: u32,
+    },
+    NotSpawned {
+        process: u32,
+        errno: i32,
+    },
+    /// One of `code` and `signal` is there.
+    Exited {
+        process: u32,
+        code: Option<i32>,
+        signal: Option<i32>,
+    },
+}
