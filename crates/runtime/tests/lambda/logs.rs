@@ -24,7 +24,7 @@ const ID: &str = "00000000-0000-0000-0000-000000000001";
 
 #[tokio::test]
 async fn lines_of_all_kinds_come_in_the_order_in_which_they_were_written() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import logging, sys
 log = logging.getLogger()
@@ -61,7 +61,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn the_stream_is_named_as_on_lambda() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut up = bench.up(Spec::python("def handler(e, c):\n  return c.log_stream_name\n")).await;
     let name = up.ask("{}").await.unwrap();
     let target = up.targets().pop().unwrap();
@@ -75,7 +75,7 @@ async fn the_stream_is_named_as_on_lambda() {
 
 #[tokio::test]
 async fn json_logs_of_python() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import logging
 log = logging.getLogger('mine')
@@ -115,7 +115,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn console_of_node_in_text_and_json() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "exports.handler = async () => { console.log('a %d', 1, { b: 2 }); console.error('two\\nlines'); \
                 process.stdout.write('raw\\n'); console.debug('low'); };";
     let mut up = bench.up(Spec::node(text)).await;
@@ -150,7 +150,7 @@ async fn console_of_node_in_text_and_json() {
 
 #[tokio::test]
 async fn g5_fake_report_lines_change_no_metering() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "def handler(e, c):\n  print('REPORT RequestId: ' + c.aws_request_id + '\\tDuration: 0.00 ms\\tBilled Duration: 0 ms\\t')\n";
     let mut up = bench.up(Spec::python(text)).await;
     let reply = up.try_invoke("{}").await.unwrap();
@@ -168,7 +168,7 @@ async fn g5_fake_report_lines_change_no_metering() {
 
 #[tokio::test]
 async fn d6_a_flood_is_cut_dropped_and_counted_and_the_function_goes_on() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import os
 def handler(event, context):
@@ -200,7 +200,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn the_tail_holds_the_last_4_kib() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut up =
         bench.up(Spec::python("def handler(e, c):\n  for n in range(2000):\n    print('line', n)\n")).await;
     let tail = up.try_invoke("{}").await.unwrap().log_tail.unwrap();

@@ -7,7 +7,7 @@ use crate::bench::{Bench, Spec, collect, json};
 
 #[tokio::test]
 async fn async_and_callback_handlers_answer_and_keep_their_state() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         "exports.handler = async (event) => ({ n: ++n, event });",
         "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, { n: ++n, event }), 1); };",
@@ -26,7 +26,7 @@ async fn async_and_callback_handlers_answer_and_keep_their_state() {
 
 #[tokio::test]
 async fn a_callback_waits_for_the_event_loop_and_a_forgotten_one_answers_null() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "let late = false;\nexports.handler = (event, context, callback) => {\n\
                 if (event === 1) return;\n  callback(null, 'early');\n  setTimeout(() => { late = true; console.log('late work'); }, 30);\n};\n";
     let mut up = bench.up(Spec::node(text)).await;
@@ -39,7 +39,7 @@ async fn a_callback_waits_for_the_event_loop_and_a_forgotten_one_answers_null() 
 
 #[tokio::test]
 async fn errors_have_lambdas_shape() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         ("exports.handler = async () => { throw new TypeError('no'); };", "TypeError", "no"),
         ("exports.handler = () => { throw new RangeError('far'); };", "RangeError", "far"),
@@ -70,7 +70,7 @@ async fn errors_have_lambdas_shape() {
 
 #[tokio::test]
 async fn a_promise_that_never_settles_is_an_error_and_not_a_hang() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut up =
         bench.up(Spec::node("exports.handler = async () => { await new Promise(() => {}); };")).await;
     assert_eq!(up.ask("{}").await.unwrap_err().error_type, "Runtime.NodeJsExit");
@@ -79,7 +79,7 @@ async fn a_promise_that_never_settles_is_an_error_and_not_a_hang() {
 
 #[tokio::test]
 async fn uncaught_errors_are_answered_and_end_the_instance() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         ("setTimeout(() => { throw new TypeError('late'); }, 1);", "TypeError", "late"),
         ("Promise.reject(new Error('lost'));", "Runtime.UnhandledPromiseRejection", "Error: lost"),
@@ -103,7 +103,7 @@ async fn uncaught_errors_are_answered_and_end_the_instance() {
 
 #[tokio::test]
 async fn init_failures_have_lambdas_types_and_texts() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         ("gone.handler", "", "Runtime.ImportModuleError", "Error: Cannot find module 'gone'"),
         ("index.gone", "", "Runtime.HandlerNotFound", "index.gone is undefined or not exported"),
@@ -144,7 +144,7 @@ async fn init_failures_have_lambdas_types_and_texts() {
 
 #[tokio::test]
 async fn modules_are_found_as_packages_and_layers_have_them() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let esm = "export const deep = { handler: async () => 'esm' };";
     let cjs = "const d = require('dep'); const l = require('own'); exports.handler = async () => [d, l, require('only')];";
     let package = ("package.json", r#"{"type":"module"}"#);
@@ -180,7 +180,7 @@ async fn modules_are_found_as_packages_and_layers_have_them() {
 
 #[tokio::test]
 async fn an_answer_can_be_streamed() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 exports.handler = awslambda.streamifyResponse(async (event, out, context) => {
   if (event.http) out = awslambda.HttpResponseStream.from(out, { statusCode: 201 });
@@ -221,7 +221,7 @@ async fn stream(up: &mut crate::bench::Up, body: &str) -> (Option<String>, Vec<u
 
 #[tokio::test]
 async fn d7_a_stream_over_the_limit_is_cut_and_the_instance_freed() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "exports.handler = awslambda.streamifyResponse(async (e, out) => { for (;;) out.write(Buffer.alloc(65536)); });";
     let mut spec = Spec::node(text);
     spec.limits.stream_bytes = 1_000_000;
@@ -237,7 +237,7 @@ async fn d7_a_stream_over_the_limit_is_cut_and_the_instance_freed() {
 
 #[tokio::test]
 async fn node_24_takes_no_callbacks() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut spec = Spec::node("exports.handler = async (event, context) => [typeof context.done, event];");
     spec.runtime = "nodejs24.x";
     assert_eq!(bench.up(spec).await.ask("1").await.unwrap(), value!(["undefined", 1]));

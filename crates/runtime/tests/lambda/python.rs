@@ -7,7 +7,7 @@ use crate::bench::{Bench, Spec, json, whole};
 
 #[tokio::test]
 async fn a_handler_answers_and_keeps_its_state() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "n = 0\ndef handler(event, context):\n  global n\n  n += 1\n  return {'n': n, 'got': event}\n";
     let mut up = bench.up(Spec::python(text)).await;
     assert_eq!(up.ask(r#"{"a": 1}"#).await.unwrap(), value!({"n": 1, "got": {"a": 1}}));
@@ -17,7 +17,7 @@ async fn a_handler_answers_and_keeps_its_state() {
 
 #[tokio::test]
 async fn large_events_and_answers_pass_and_too_large_answers_are_refused() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text =
         "def handler(event, context):\n  return 'x' * event if isinstance(event, int) else len(event)\n";
     let mut spec = Spec::python(text);
@@ -37,7 +37,7 @@ async fn large_events_and_answers_pass_and_too_large_answers_are_refused() {
 
 #[tokio::test]
 async fn the_context_has_every_field() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import os
 def handler(event, c):
@@ -71,7 +71,7 @@ def handler(event, c):
 
 #[tokio::test]
 async fn an_exception_is_the_callers_answer_in_lambdas_shape() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut up = bench.up(Spec::python("def handler(event, context):\n  raise ValueError('no')\n")).await;
     let failure = up.ask("{}").await.unwrap_err();
     assert!(failure.handled_by_runtime);
@@ -94,7 +94,7 @@ async fn an_exception_is_the_callers_answer_in_lambdas_shape() {
 
 #[tokio::test]
 async fn what_cannot_be_marshalled_is_said_so_and_decimals_are_numbers() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "from decimal import Decimal\ndef handler(e, c):\n  return {'d': Decimal('1.10'), 'u': 'ü'} if e else object()\n";
     let mut up = bench.up(Spec::python(text)).await;
     let failure = up.ask("0").await.unwrap_err();
@@ -112,7 +112,7 @@ async fn what_cannot_be_marshalled_is_said_so_and_decimals_are_numbers() {
 
 #[tokio::test]
 async fn init_failures_have_lambdas_types_and_texts() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         (
             "gone.handler",
@@ -158,7 +158,7 @@ async fn init_failures_have_lambdas_types_and_texts() {
 
 #[tokio::test]
 async fn a_process_that_ends_during_init_is_an_exit_error() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let failure = bench.fails(Spec::python("import os\nos._exit(7)\n")).await;
     assert_eq!(failure.error_type, "Runtime.ExitError");
     assert_eq!(json(&failure)["errorMessage"], "Error: Runtime exited with error: exit status 7");
@@ -167,7 +167,7 @@ async fn a_process_that_ends_during_init_is_an_exit_error() {
 
 #[tokio::test]
 async fn a_process_that_ends_during_a_call_is_an_exit_error() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let id = "RequestId: 00000000-0000-0000-0000-000000000001 Error: ";
     let cases = [
         ("sys.exit(3)", "Runtime exited with error: exit status 3"),
@@ -190,7 +190,7 @@ async fn a_process_that_ends_during_a_call_is_an_exit_error() {
 
 #[tokio::test]
 async fn modules_come_from_the_package_then_from_layers_and_never_from_the_host() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import sys, mine, shared, site_only
 def handler(event, context):
@@ -215,7 +215,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn the_environment_is_lambdas_and_reserved_names_stay_the_platforms() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "import os\ndef handler(event, context):\n  return dict(os.environ, cwd=os.getcwd())\n";
     let mut spec = Spec::python(text);
     spec.env = vec![("MINE", "1"), ("_HANDLER", "x.y"), ("AWS_REGION", "mars"), ("TZ", "Europe/Berlin")];
@@ -246,7 +246,7 @@ async fn the_environment_is_lambdas_and_reserved_names_stay_the_platforms() {
 
 #[tokio::test]
 async fn a_wrapper_script_starts_the_runtime() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "import os\ndef handler(event, context):\n  return os.environ['WRAPPED']\n";
     let mut spec = Spec::python(text);
     spec.env = vec![("AWS_LAMBDA_EXEC_WRAPPER", "/opt/wrapper")];
@@ -256,7 +256,7 @@ async fn a_wrapper_script_starts_the_runtime() {
 
 #[tokio::test]
 async fn a_guest_that_writes_nonsense_to_its_link_is_lost_and_nobody_else() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let texts = ["b'\\xff' * 64", "b'\\x01\\0\\0\\0\\x63'", "b'\\0\\0\\0\\0\\0'", "b'\\x01\\0\\0\\0\\x15'"];
     for text in texts {
         let text = format!("import os, time\ndef handler(e, c):\n  os.write(3, {text})\n  time.sleep(60)\n");
@@ -267,7 +267,7 @@ async fn a_guest_that_writes_nonsense_to_its_link_is_lost_and_nobody_else() {
 
 #[tokio::test]
 async fn an_idle_guest_that_ends_is_noticed() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "import os, threading\ngo = threading.Event()\ndef end():\n  go.wait()\n  os._exit(1)\n\
                 threading.Thread(target=end, daemon=True).start()\ndef handler(e, c):\n  threading.Timer(0.05, go.set).start()\n";
     let mut up = bench.up(Spec::python(text)).await;
@@ -278,7 +278,7 @@ async fn an_idle_guest_that_ends_is_noticed() {
 
 #[tokio::test]
 async fn every_python_of_the_host_is_served_by_the_same_bootstrap() {
-    let bench = Bench::searching(&["/root/.pyenv/versions"]);
+    let bench = Bench::searching(&["/root/.pyenv/versions"]).await;
     let text = "import sys, logging\ndef handler(e, c):\n  logging.getLogger().error('said')\n  return list(sys.version_info[:2])\n";
     for (runtime, minor) in
         [("python3.8", 8), ("python3.9", 9), ("python3.10", 10), ("python3.12", 12), ("python3.13", 13)]
