@@ -117,22 +117,28 @@ impl LambdaGuest {
         };
         let took = self.shared.base.clock.now() - started;
         live.output.drain();
+        let (lines, not_up) = self.init_trouble(trouble, took);
+        live.output.say(lines.into_iter().flatten());
+        // Whole and now, because another one may begin under the same id.
+        live.destroy(self.with.instance).await;
+        Err(not_up)
+    }
+
+    /// What a failed init phase leaves in the log, and what it means.
+    fn init_trouble(&self, trouble: Trouble, took: Duration) -> ([Option<String>; 2], NotUp) {
         let report = |status, error_type: Option<&str>| self.platform.init_report(took, status, error_type);
         match trouble {
-            Trouble::TimedOut => {
-                live.output.say(report(Status::Timeout, None));
-                Err(NotUp::TimedOut)
-            }
+            Trouble::TimedOut => ([report(Status::Timeout, None), None], NotUp::TimedOut),
             Trouble::Failed(failure) => {
-                live.output.say(report(Status::Error, Some(&failure.error_type)));
-                Err(NotUp::Start(StartError::Function(failure)))
+                let line = report(Status::Error, Some(&failure.error_type));
+                ([line, None], NotUp::Start(StartError::Function(failure)))
             }
             Trouble::Exited(failure, text) => {
-                live.output.say(self.platform.exited(None, &text, &failure.error_type));
-                live.output.say(report(Status::Error, Some(&failure.error_type)));
-                Err(NotUp::Start(StartError::Function(failure)))
+                let exited = self.platform.exited(None, &text, &failure.error_type);
+                let line = report(Status::Error, Some(&failure.error_type));
+                ([exited, line], NotUp::Start(StartError::Function(failure)))
             }
-            Trouble::Platform(error) => Err(NotUp::Start(StartError::Platform(error))),
+            Trouble::Platform(error) => ([None, None], NotUp::Start(StartError::Platform(error))),
         }
     }
 

@@ -371,6 +371,14 @@ impl Live {
         Moment::Ended(failure::exited(id, &exit), failure::exit_text(&exit))
     }
 
+    /// Kills what is left, gives the sandbox back, and takes the last lines.
+    pub(crate) async fn destroy(self, instance: anyfn_types::InstanceId) {
+        if let Err(error) = self.sandbox.destroy().await {
+            tracing::warn!(%instance, ?error, "a sandbox was not given back whole");
+        }
+        self.output.drain();
+    }
+
     /// It is known to have ended.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.is_some()

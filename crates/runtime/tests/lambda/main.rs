@@ -3,7 +3,9 @@
 mod bench;
 mod extensions;
 mod http;
+mod isolation;
 mod logs;
 mod node;
 mod python;
+mod real_clients;
 mod time;
