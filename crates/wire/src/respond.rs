@@ -9,9 +9,11 @@ use http::{HeaderMap, Response, StatusCode};
 use crate::api::Target;
 use crate::error::ServiceError;
 use crate::eventstream::Message;
-use crate::schema::{Kind, Location, Member, Protocol, Service, Structure, TimestampFormat};
+use crate::schema::{
+    Kind, Location, Member, Namespace, Protocol, Service, ShapeId, Structure, TimestampFormat,
+};
 use crate::value::{Map, Value};
-use crate::xml::{Writer, namespace};
+use crate::xml::Writer;
 use crate::{cbor, json, scalar};
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
@@ -78,16 +80,18 @@ pub(crate) fn output(service: &Service, target: Target, output: &Value, request_
             rest_body(service, target, map, &mut answer);
         }
         Protocol::Json10 | Protocol::Json11 => {
-            answer.body(content_type(target.protocol), json_members(service, structure, map));
+            // An operation without output has an empty body.
+            let body = structure.map(|_| json_members(service, structure, map)).unwrap_or_default();
+            answer.body(content_type(target.protocol), body);
         }
         Protocol::Cbor => {
-            // An operation without output has an empty body and no content type.
+            // Here it has no content type either.
             if structure.is_some() {
                 answer.body("application/cbor", cbor_members(service, structure, map));
             }
         }
         Protocol::Query | Protocol::Ec2 => {
-            answer.body("text/xml", query_output(service, target, map, request_id));
+            answer.body(content_type(target.protocol), query_output(service, target, map, request_id));
         }
     }
     answer.finish()
@@ -111,7 +115,8 @@ const fn content_type(protocol: Protocol) -> &'static str {
         Protocol::RestXml => "application/xml",
         Protocol::Json10 => "application/x-amz-json-1.0",
         Protocol::Json11 => "application/x-amz-json-1.1",
-        Protocol::Query | Protocol::Ec2 => "text/xml",
+        Protocol::Query => "text/xml",
+        Protocol::Ec2 => "text/xml;charset=UTF-8",
         Protocol::Cbor => "application/cbor",
     }
 }
@@ -176,23 +181,28 @@ fn rest_body(service: &Service, target: Target, map: &Map, answer: &mut Answer) 
         return;
     }
     let in_body = structure.members.iter().any(|member| member.at == Location::Body);
-    if answer.status == 204 || !in_body && target.protocol == Protocol::RestXml {
+    if answer.status == 204
+        || !in_body && !(structure.members.is_empty() && target.protocol == Protocol::RestJson)
+    {
         return;
     }
     if target.protocol == Protocol::RestJson {
         answer.body("application/json", json_members(service, Some(structure), map));
-        return;
+    } else if let Some(id) = output {
+        answer.body("application/xml", xml_root(service, id, map));
     }
-    let shape = output.map(|id| service.shape(id));
-    let (name, own) = shape.map_or(("", None), |shape| (shape.xml_name, shape.xml_namespace));
-    let name = if name.is_empty() { shape.map_or("", |shape| shape.name) } else { name };
-    let uri = own.map_or(service.xml_namespace, |namespace| namespace.uri);
-    let mut attributes = vec![("xmlns".to_owned(), uri.to_owned())];
-    attributes.extend(output.map(|id| namespace(service, &Member::new("", id))).unwrap_or_default());
-    attributes.dedup_by(|a, b| a.0 == b.0);
+}
+
+/// The whole output as one document, named and placed in a namespace by its shape.
+fn xml_root(service: &Service, id: ShapeId, map: &Map) -> Bytes {
+    let shape = service.shape(id);
+    let name = if shape.xml_name.is_empty() { shape.name } else { shape.xml_name };
+    let mut root = Member::new("", id);
+    let all = Namespace { prefix: "", uri: service.xml_namespace };
+    root.xml_namespace = shape.xml_namespace.or(Some(all));
     let mut out = Writer::document();
-    out.element(name, &attributes, |out| out.members(service, structure, map));
-    answer.body("application/xml", out.finish());
+    out.named_structure(service, &root, name, map);
+    out.finish()
 }
 
 fn rest_payload(service: &Service, protocol: Protocol, member: &Member, value: &Value, answer: &mut Answer) {
@@ -316,9 +326,11 @@ pub(crate) fn error(
         place_members(service, structure, &said.members, &mut answer);
         answer.status = error.status;
     }
-    if service.query_compatible && !protocol.is_rest() {
-        let fault = if error.sender { "Sender" } else { "Receiver" };
+    if service.query_compatible && matches!(protocol, Protocol::Json10 | Protocol::Json11 | Protocol::Cbor) {
+        let (fault, status) = if error.sender { ("Sender", 400) } else { ("Receiver", 500) };
         answer.header("x-amzn-query-error", &format!("{};{fault}", error.code));
+        // The model's status is the one of the query protocol.
+        answer.status = if said.structure.is_some() { status } else { error.status };
     }
     match protocol {
         Protocol::RestJson => {
@@ -459,7 +471,8 @@ fn event_header(value: &Value) -> Option<crate::eventstream::HeaderValue> {
 }
 
 fn document(service: &Service, protocol: Protocol, member: Option<&Member>, value: &Value) -> Bytes {
-    const ANY: Member = Member::new("", ShapeIdMax::VALUE);
+    // An id that no shape has: the value is written as it is.
+    const ANY: Member = Member::new("", ShapeId::MAX);
     let member = member.unwrap_or(&ANY);
     if protocol == Protocol::Cbor {
         let mut out = Vec::new();
@@ -469,13 +482,6 @@ fn document(service: &Service, protocol: Protocol, member: Option<&Member>, valu
     let mut out = String::new();
     json::write(service, member, value, &mut out);
     Bytes::from(out)
-}
-
-/// An id that no shape has.
-struct ShapeIdMax;
-
-impl ShapeIdMax {
-    const VALUE: crate::schema::ShapeId = crate::schema::ShapeId::MAX;
 }
 
 /// The frame that begins a stream in the RPC protocols.

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Write nothing; fail if the tree differs from what would be written.
     #[arg(long)]
     check: bool,
+    /// Only fetch the protocol test vectors that the tests of `anyfn-wire` read.
+    #[arg(long)]
+    vectors: bool,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +42,9 @@ type Files = BTreeMap<PathBuf, String>;
 /// Runs the verb.
 #[allow(clippy::print_stdout, reason = "a chore talks to its user")]
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.vectors {
+        return models::setup_vectors();
+    }
     let room = models::workspace().join("crates/aws-model");
     let manifest = fs::read_to_string(room.join("operations.json")).context("operations.json")?;
     let wanted: BTreeMap<String, Wanted> = serde_json::from_str(&manifest).context("operations.json")?;
