@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 pub use pattern::{Pattern, PatternError};
 
 use crate::error::ServiceError;
-use crate::schema::{Kind, Location, Service, Shape, ShapeId, Structure};
+use crate::schema::{Kind, Service, Shape, ShapeId, Structure};
 use crate::value::Value;
 use words::Violation;
 
@@ -52,10 +52,6 @@ impl Validator {
                     if member.required {
                         found.push(Violation::missing(path));
                     }
-                }
-                // An empty label cannot be sent; the router saw to that.
-                Some(value) if member.at == Location::Label && value.as_str() == Some("") => {
-                    found.push(Violation::missing(path));
                 }
                 Some(value) => self.value(member.shape, value, &path, found),
             }

@@ -311,7 +311,7 @@ impl Writer {
 
 /// The `xmlns` attribute that the member or its shape asks for.
 pub(crate) fn namespace(service: &Service, member: &Member) -> Vec<(String, String)> {
-    let namespace = member.xml_namespace.or(service.shape(member.shape).xml_namespace);
+    let namespace = member.xml_namespace.or_else(|| service.shape(member.shape).xml_namespace);
     namespace
         .map(|ns| {
             let key = if ns.prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{}", ns.prefix) };

@@ -48,7 +48,8 @@ fn failure(case: &Case, members: &Json) -> ServiceError {
     let info = structure.error.unwrap_or(ErrorInfo { code: shape.name, status: 400, sender: true });
     let mut error = ServiceError::unmodelled(code, info.status, "");
     (error.shape, error.sender) = (shape.name, info.sender);
-    let Value::Map(map) = build::value(case.service, id, members) else { panic!("members") };
+    let value = build::value(case.service, id, members);
+    let map = value.as_map().expect("members");
     for member in structure.members {
         if let Some(value) = map.get(member.name) {
             error = error.with(member.name, value.clone());

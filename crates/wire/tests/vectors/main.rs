@@ -3,6 +3,8 @@
 //! They are written for clients: a request case says how parameters must be serialized, so decoding that must give the
 //! parameters back; an answer case says how an answer must be parsed, so encoding the result must give an equivalent answer.
 
+#![allow(clippy::print_stdout, reason = "the counts are the point")]
+
 mod answers;
 mod build;
 mod exceptions;
@@ -54,12 +56,7 @@ fn one(stem: &str, suite: &Json, case: &Json) -> Case {
 }
 
 /// Runs `check` on all cases of `folder`. The failing ones must be exactly the listed exceptions; at least `floor` must pass.
-fn judge(
-    folder: &str,
-    exceptions: &[(&str, &str)],
-    floor: usize,
-    check: fn(&Case, &Api) -> Result<(), String>,
-) {
+fn judge(folder: &str, exceptions: Exceptions, floor: usize, check: fn(&Case, &Api) -> Result<(), String>) {
     let Some(cases) = cases(folder) else { return };
     let listed: Vec<&str> = exceptions.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
     let excepted: BTreeSet<&str> = listed.iter().copied().collect();

@@ -57,7 +57,9 @@ pub(crate) fn setup_vectors() -> Result<()> {
     let name = BOTOCORE.replace("==", "-");
     let mut tar = Command::new("tar");
     tar.arg("-xzf").arg(download.join(format!("{name}.tar.gz"))).arg("-C").arg(&download);
-    run(tar.arg(format!("{name}/tests/unit/protocols/input")).arg(format!("{name}/tests/unit/protocols/output")))?;
+    run(tar
+        .arg(format!("{name}/tests/unit/protocols/input"))
+        .arg(format!("{name}/tests/unit/protocols/output")))?;
     std::fs::rename(download.join(&name).join("tests/unit/protocols"), &target)?;
     std::fs::remove_dir_all(&download).context("cleaning up")
 }
