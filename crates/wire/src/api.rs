@@ -108,7 +108,7 @@ impl Api {
     /// Checks an input against the model; see [`Api::accept`].
     ///
     /// # Errors
-    /// `ValidationException` with all violations.
+    /// One error with all violations; its code is [`Service::validation_code`].
     pub fn validate(&self, operation: &Operation, input: &Value) -> Result<(), ServiceError> {
         operation.input.map_or(Ok(()), |id| self.validator.check(id, input))
     }

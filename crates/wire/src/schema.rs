@@ -49,6 +49,9 @@ pub struct Service {
     pub xml_namespace: &'static str,
     /// Clients of the query protocol expect their old error codes in `x-amzn-query-error`.
     pub query_compatible: bool,
+    /// The error code for inputs that break constraints. Not in the models: `ValidationException` in most services,
+    /// `ValidationError` in those of the query protocols, `InvalidParameterException` in CloudWatch Logs.
+    pub validation_code: &'static str,
     /// S3 sends `<Error>` without the `<ErrorResponse>` around it.
     pub bare_xml_errors: bool,
     /// Ordered by name.

@@ -1,6 +1,6 @@
 //! Checks an input against the model's constraints, in the words of AWS's services.
 //!
-//! All violations are collected, in the order of the model's members, and reported as one `ValidationException`.
+//! All violations are collected, in the order of the model's members, and reported as one error.
 
 mod pattern;
 mod words;
@@ -32,13 +32,19 @@ impl Validator {
     /// Checks the input of shape `id`.
     ///
     /// # Errors
-    /// One `ValidationException` with all violations, the count in front.
+    /// One error of the service's code for this, with all violations, the count in front.
     pub(crate) fn check(&self, id: ShapeId, input: &Value) -> Result<(), ServiceError> {
         let mut found = Vec::new();
         if let (Kind::Structure(structure), Value::Map(_)) = (&self.service.shape(id).kind, input) {
             self.structure(structure, input, "", &mut found);
         }
-        if found.is_empty() { Ok(()) } else { Err(ServiceError::validation(words::sentence(&found))) }
+        if found.is_empty() {
+            return Ok(());
+        }
+        let code = self.service.validation_code;
+        let mut error = ServiceError::unmodelled(code, 400, words::sentence(&found));
+        error.shape = self.service.shape_named(code).map_or("", |shape| shape.name);
+        Err(error)
     }
 
     fn structure(&self, structure: &Structure, value: &Value, path: &str, found: &mut Vec<Violation>) {

@@ -34,6 +34,9 @@ struct Wanted {
     /// The folder in botocore's data: `service/api-version`.
     model: String,
     operations: Vec<String>,
+    /// The error code for broken constraints, where it is not the usual one of the service's protocol.
+    #[serde(default)]
+    validation_code: Option<String>,
 }
 
 /// Generated files by their path below `generated/`.
@@ -54,7 +57,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let only: Vec<&str> = wanted.operations.iter().map(String::as_str).collect();
         let service = anyfn_wire::load(name, &model, &only).with_context(|| name.clone())?;
         report_patterns(service);
-        generate(service, &mut files)?;
+        let mut service = *service;
+        if let Some(code) = &wanted.validation_code {
+            service.validation_code = code.clone().leak();
+        }
+        generate(&service, &mut files)?;
     }
     let names: Vec<&String> = wanted.keys().collect();
     files.insert(PathBuf::from("../generated.rs"), root(&names));
