@@ -65,7 +65,10 @@ async fn a_killed_helper_takes_everything_with_it_and_is_started_again() {
     assert_eq!(one.usage().await.unwrap_err().code, "sandbox_helper_gone");
     // A new helper cleans up and serves. Frozen processes of version 1 die only when it thaws them.
     until("the old processes are gone", || old.iter().all(|pid| !alive(*pid))).await;
-    until("the cgroups are gone", || cgroups(&house.name).iter().all(|c| c.ends_with(format!("anyfn-{}", house.name)))).await;
+    until("the cgroups are gone", || {
+        cgroups(&house.name).iter().all(|c| c.ends_with(format!("anyfn-{}", house.name)))
+    })
+    .await;
     let mut tries = 0;
     let again = loop {
         match house.processes.create(house.spec()).await {
@@ -102,10 +105,14 @@ async fn a_killed_server_leaves_nothing() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let said = lines.filter_map(|line| line.split_once("ready ").map(|(_, rest)| rest.to_owned())).next().unwrap();
+    let said =
+        lines.filter_map(|line| line.split_once("ready ").map(|(_, rest)| rest.to_owned())).next().unwrap();
     let (name, scratch) = said.split_once(' ').unwrap();
     let scratch = std::path::PathBuf::from(scratch);
     let (processes, helper) = (processes_of(name), helper_of(name));
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts().contains(scratch.to_str().unwrap()), "nothing is ever mounted where the host sees it");
+    let before = mounts();
     assert_eq!(processes.len(), 5, "three inits, one of them frozen, and two guests");
     assert!(images_in(&scratch) >= 3);
     server.kill().unwrap();
@@ -114,6 +121,7 @@ async fn a_killed_server_leaves_nothing() {
     until("the processes are gone", || processes.iter().all(|pid| !alive(*pid))).await;
     assert_eq!(cgroups(name), Vec::<std::path::PathBuf>::new());
     assert_eq!(images_in(&scratch), 0);
+    assert_eq!(mounts(), before);
     std::fs::remove_dir_all(&scratch).unwrap();
 }
 
@@ -175,4 +183,28 @@ async fn dropping_the_last_handle_ends_the_helper() {
     until("the tasks are gone", || base.tasks.alive().is_empty()).await;
     assert_eq!(images_in(scratch.path()), 0);
     let _: &Base = &base;
+}
+
+#[tokio::test]
+async fn a_create_that_nobody_waits_for_leaves_nothing() {
+    if !root() {
+        return;
+    }
+    let house = House::open().await;
+    for polls in 0..30 {
+        let mut create = Box::pin(house.processes.create(house.spec()));
+        let mut left = polls;
+        let given_up = std::future::poll_fn(|context| {
+            let done = create.as_mut().poll(context).is_ready();
+            left -= 1;
+            if done || left <= 0 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        });
+        given_up.await;
+        drop(create);
+    }
+    until("what was begun is gone", || processes_of(&house.name).is_empty()).await;
+    let scratch = house.scratch.path().to_path_buf();
+    let keep = house.close().await;
+    assert_eq!(images_in(&scratch), 0);
+    drop(keep);
 }
