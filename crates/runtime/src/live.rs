@@ -132,7 +132,8 @@ impl Live {
     ) -> Result<(Self, Starting), StartError> {
         let roots =
             Roots { code: &with.code.path, layers: with.layers.as_ref().map(|layers| layers.path.as_path()) };
-        let plan = plan(&with.version.config, roots, &shared.interpreters, shared.mode)?;
+        let mut plan = plan(&with.version.config, roots, &shared.interpreters, shared.mode)?;
+        shared.compiled.apply(&mut plan);
         let external = roots.extensions();
         if external.len() > EXTENSIONS_MAX {
             let text = format!("Extension limit ({EXTENSIONS_MAX}) reached");
@@ -196,8 +197,13 @@ impl Live {
         if !self.extensions.is_empty() {
             self.reach(until, |machine| machine.extensions.registered()).await?;
         }
+        let compile = starting.plan.compile.clone();
         self.start_runtime(starting).await?;
-        self.reach(until, |machine| machine.at_rest()).await
+        self.reach(until, |machine| machine.at_rest()).await?;
+        if let Some((release, interpreter)) = compile {
+            self.shared.compiled.prepare(&self.shared.base, release, interpreter);
+        }
+        Ok(())
     }
 
     async fn start_runtime(&mut self, starting: Starting) -> Result<(), Trouble> {
