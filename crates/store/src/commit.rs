@@ -166,14 +166,14 @@ impl Committer {
             self.figures.bytes.add(batch.bytes.len() as u64);
         }
         // Changes that failed leave a hole: their numbers may have been on disk and are not used again.
-        let (before, end) = (std::mem::replace(&mut self.change, batch.change), self.end);
+        self.change = batch.change;
+        let end = self.end;
         self.tail.extend_from_slice(&batch.bytes);
         self.end += batch.bytes.len() as u64;
         let wanted = safety == Safety::Synced || self.tail.len() > TAIL;
         if wanted && let Err(error) = self.sync() {
             self.tail.truncate(usize::try_from(end - self.synced_end).unwrap_or_default());
             self.end = end;
-            debug_assert!(before <= self.change);
             return Err(self.failed("syncing changes", error));
         }
         self.active.set_end(self.end);

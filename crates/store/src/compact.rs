@@ -121,7 +121,7 @@ impl Relocate {
             // As it stands now: attempts and due time have changed since.
             Some(Op::Message { queue, facts, reason, body }) => {
                 let standing = shared.queues().standing(queue, facts.id, loc);
-                let (facts, now_dead) = standing.unwrap_or((facts, reason.map(str::to_owned)));
+                let (facts, now_dead) = standing.unwrap_or_else(|| (facts, reason.map(str::to_owned)));
                 batch.add(&Op::Message { queue, facts, reason: now_dead.as_deref(), body })
             }
             Some(op) => batch.add(&op),

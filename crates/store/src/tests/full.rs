@@ -55,7 +55,7 @@ async fn a_failed_sync_takes_back_what_it_refused_and_keeps_what_it_promised() {
     for bad in 1..4 {
         let disk = FaultyDisk::default();
         let store = open(&disk).await.unwrap();
-        store.records().put("k", Bytes::from_static(b"old"), Expect::Any).await.unwrap();
+        let old = store.records().put("k", Bytes::from_static(b"old"), Expect::Any).await.unwrap();
         store.log().append("l", vec![Bytes::from_static(b"soon")], Durability::Soon).await.unwrap();
         disk.fail_syncs(bad, Errno::IO);
         let error = store.records().put("k", Bytes::from_static(b"lost"), Expect::Any).await.unwrap_err();
@@ -64,8 +64,9 @@ async fn a_failed_sync_takes_back_what_it_refused_and_keeps_what_it_promised() {
         assert_eq!(&store.records().get("k").await.unwrap().unwrap().value[..], b"old");
         assert_eq!(store.log().bounds("l").await.unwrap(), (0, 1));
         store.records().put("other", Bytes::from_static(b"new"), Expect::Absent).await.unwrap();
+        store.records().put("k", Bytes::from_static(b"next"), Expect::Revision(old)).await.unwrap();
         let again = open(&disk.after_power_cut(&anyfn_base::Random::seeded(1))).await.unwrap();
-        assert_eq!(&again.records().get("k").await.unwrap().unwrap().value[..], b"old");
+        assert_eq!(&again.records().get("k").await.unwrap().unwrap().value[..], b"next");
         assert_eq!(&again.log().read("l", 0, 1, 1).await.unwrap()[0].bytes[..], b"soon");
         assert!(again.records().get("other").await.unwrap().is_some());
     }
