@@ -286,6 +286,10 @@ impl Job for TrimJob {
         Op::room(self.log.len(), 0)
     }
 
+    fn frees(&self) -> bool {
+        true
+    }
+
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {
         let logs = shared.logs();
         let Some(state) = logs.0.get(&*self.log) else { return Ok(Safety::Synced) };
@@ -322,6 +326,10 @@ struct RemoveJob {
 impl Job for RemoveJob {
     fn room(&self) -> usize {
         Op::room(self.log.len(), 0)
+    }
+
+    fn frees(&self) -> bool {
+        true
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

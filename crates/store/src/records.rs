@@ -213,6 +213,10 @@ impl Job for Write {
         Op::room(self.key.len(), self.value.as_ref().map_or(0, Bytes::len))
     }
 
+    fn frees(&self) -> bool {
+        self.value.is_none()
+    }
+
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {
         let mut index = shared.records_mut();
         let current = index.current(&self.key);
