@@ -66,13 +66,19 @@ async fn route(hub: Arc<Hub>, request: Request<Incoming>) -> Result<Answered, In
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
             runtime::error(&hub, id, request).await
         }
-        (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => runtime::init_error(&hub, request).await,
+        (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
+            runtime::init_error(&hub, request).await
+        }
         (_, ["2018-06-01", "runtime", "restore", "next" | "error"]) => runtime::restore(),
         (&Method::GET, ["2018-06-01", "ping"] | ["ping"]) => text("pong"),
         (&Method::POST, ["2020-01-01", "extension", "register"]) => extension::register(&hub, request).await,
         (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => extension::next(&hub, &request).await,
-        (&Method::POST, ["2020-01-01", "extension", "init", "error"]) => extension::error(&hub, &request, true),
-        (&Method::POST, ["2020-01-01", "extension", "exit", "error"]) => extension::error(&hub, &request, false),
+        (&Method::POST, ["2020-01-01", "extension", "init", "error"]) => {
+            extension::error(&hub, &request, true)
+        }
+        (&Method::POST, ["2020-01-01", "extension", "exit", "error"]) => {
+            extension::error(&hub, &request, false)
+        }
         (&Method::PUT, ["2020-08-15", "logs"]) => extension::unsupported("Logs"),
         (&Method::PUT, ["2022-07-01", "telemetry"]) => extension::unsupported("Telemetry"),
         _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
@@ -110,7 +116,9 @@ fn refused(refusal: &Refusal) -> Answered {
     match refusal {
         Refusal::InvalidRequestId => error(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID"),
         Refusal::InvalidState { from, to } => {
-            let message = format!("State transition from {from} to {to} failed for runtime. Error: State transition is not allowed");
+            let message = format!(
+                "State transition from {from} to {to} failed for runtime. Error: State transition is not allowed"
+            );
             error(StatusCode::FORBIDDEN, "InvalidStateTransition", &message)
         }
         Refusal::Extension { error_type, message } => error(StatusCode::FORBIDDEN, error_type, message),

@@ -241,7 +241,11 @@ impl LambdaGuest {
                 self.turn = Some(turn);
                 return Ok(self.reply(Ok(ReplyBody::Stream { content_type, frames }), None));
             }
-            Answer::Next | Answer::InitFailed(_) | Answer::Chunk(_) | Answer::StreamFailed(_) | Answer::StreamEnd => {
+            Answer::Next
+            | Answer::InitFailed(_)
+            | Answer::Chunk(_)
+            | Answer::StreamFailed(_)
+            | Answer::StreamEnd => {
                 let text = "the runtime broke its protocol";
                 let failure = failure::found("Runtime.Unknown", Some(&turn.id), text);
                 return Err(self.died(&turn, failure, text).await);
@@ -338,7 +342,12 @@ impl LambdaGuest {
 }
 
 /// Gives a frame to the caller; false if nobody takes it before the deadline.
-async fn send(shared: &Shared, stream: &mpsc::Sender<Frame>, frame: Frame, deadline: Option<Instant>) -> bool {
+async fn send(
+    shared: &Shared,
+    stream: &mpsc::Sender<Frame>,
+    frame: Frame,
+    deadline: Option<Instant>,
+) -> bool {
     let late = async {
         match deadline {
             Some(deadline) => shared.base.clock.sleep_until(deadline).await,

@@ -106,7 +106,9 @@ impl Contract for Lambda {
             return Err(Error::UnknownRuntime { runtime: runtime.to_owned() }.into());
         };
         match installed(family) {
-            Some(path) => Ok(Some(format!("{path} serves {runtime}; the package brings its runtime interface client"))),
+            Some(path) => {
+                Ok(Some(format!("{path} serves {runtime}; the package brings its runtime interface client")))
+            }
             None => {
                 let install = format!("install {family} (`{family}` in /usr/bin)");
                 Err(Error::NoInterpreter { runtime: runtime.to_owned(), install }.into())

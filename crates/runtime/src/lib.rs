@@ -11,8 +11,8 @@
 //! bring these together behind the port.
 //! Must not know: how a sandbox is made, where code or logs are kept, who calls and why.
 
-mod api;
 mod answer;
+mod api;
 mod environment;
 mod error;
 mod failure;

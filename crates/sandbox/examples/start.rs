@@ -44,7 +44,8 @@ async fn bench(count: usize, program: &str) -> Result<(), Failure> {
     let mut steps = vec![Vec::new(); 4];
     for _ in 0..count {
         let mut spec = spec(&base);
-        spec.binds.push(anyfn_core::ports::Bind { source: folder.path().to_path_buf(), target: "/opt".into() });
+        spec.binds
+            .push(anyfn_core::ports::Bind { source: folder.path().to_path_buf(), target: "/opt".into() });
         let times = once(&processes, spec, &inside).await?;
         steps.iter_mut().zip(times).for_each(|(all, one)| all.push(one));
     }

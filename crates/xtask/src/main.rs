@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod codegen;
 mod parts;
 mod setup;
 mod sh;
@@ -35,6 +36,8 @@ enum Verb {
     Bench(bench::Args),
     /// The house rules only
     Tidy,
+    /// Write crates/aws-model/src/generated from the pinned API models
+    Codegen(codegen::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Verb::Test(args) => return suite::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Tidy => tidy::run(),
+        Verb::Codegen(args) => codegen::run(&args),
     };
     done.map_or_else(complain, |()| ExitCode::SUCCESS)
 }

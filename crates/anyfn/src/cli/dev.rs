@@ -97,7 +97,12 @@ async fn once(args: &DevArgs, client: &Client, over: &Overrides, print: &Printer
             if print.json {
                 print.value(&serde_json::json!({ "name": s.name, "state": s.state, "url": s.url }));
             } else {
-                print.line(&format!("{} is {} at {}", print.bold(&s.name), s.state, s.url.unwrap_or_default()));
+                print.line(&format!(
+                    "{} is {} at {}",
+                    print.bold(&s.name),
+                    s.state,
+                    s.url.unwrap_or_default()
+                ));
             }
             Some(s.name)
         }

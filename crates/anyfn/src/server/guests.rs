@@ -22,7 +22,8 @@ pub(crate) fn lambda(base: Base, dir: &Path, mode: RuntimesMode) -> anyhow::Resu
         RuntimesMode::Nearest => anyfn_runtime::RuntimesMode::Nearest,
         RuntimesMode::Exact => anyfn_runtime::RuntimesMode::Exact,
     };
-    let options = anyfn_runtime::Options { state: dir.join("run"), mode, search: settings::interpreter_folders() };
+    let options =
+        anyfn_runtime::Options { state: dir.join("run"), mode, search: settings::interpreter_folders() };
     Lambda::new(base, &options).map_err(|e| anyhow::anyhow!("{e}"))
 }
 
@@ -76,8 +77,13 @@ fn options(dir: &Path, helper: Option<PathBuf>, lambda: &Lambda) -> anyfn_sandbo
 }
 
 /// What this host can isolate, for `doctor`.
-pub(crate) async fn capabilities(dir: &Path, helper: Option<PathBuf>, lambda: &Lambda) -> anyhow::Result<Capabilities> {
+pub(crate) async fn capabilities(
+    dir: &Path,
+    helper: Option<PathBuf>,
+    lambda: &Lambda,
+) -> anyhow::Result<Capabilities> {
     let base = Base::system();
-    let processes = Processes::start(base, options(dir, helper, lambda)).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+    let processes =
+        Processes::start(base, options(dir, helper, lambda)).await.map_err(|e| anyhow::anyhow!("{e}"))?;
     Ok(processes.capabilities())
 }

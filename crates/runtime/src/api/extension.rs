@@ -1,16 +1,12 @@
 //! Calls of extensions.
 
 use http::{HeaderValue, Request, StatusCode};
-use hyper::body::Incoming;
 use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use serde_json::{Value, json as value};
 
 use super::{Answered, accepted, error as refuse, json, refused};
-use crate::{
-    answer::Call,
-    hub::Hub,
-    machine::Event,
-};
+use crate::{answer::Call, hub::Hub, machine::Event};
 
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";

@@ -57,7 +57,11 @@ pub(super) async fn response(hub: &Hub, id: &str, request: Request<Incoming>) ->
         None => whole(hub, request).await,
         Some(mode) if mode.eq_ignore_ascii_case(b"streaming") => return stream(hub, request).await,
         Some(_) => {
-            let failure = failure::found("Runtime.InvalidResponseModeHeader", Some(id), "Invalid function response mode");
+            let failure = failure::found(
+                "Runtime.InvalidResponseModeHeader",
+                Some(id),
+                "Invalid function response mode",
+            );
             done(hub, Answer::Failed(failure)).await;
             refuse(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", "Invalid function response mode")
         }
@@ -84,7 +88,8 @@ async fn whole(hub: &Hub, request: Request<Incoming>) -> Answered {
             refuse(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
         }
         Collected::Broken => {
-            let failure = failure::found("Runtime.TruncatedResponse", None, "HTTP request detected as truncated");
+            let failure =
+                failure::found("Runtime.TruncatedResponse", None, "HTTP request detected as truncated");
             done(hub, Answer::Failed(failure)).await;
             refuse(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "HTTP request detected as truncated")
         }
@@ -177,7 +182,8 @@ pub(super) async fn error(hub: &Hub, id: &str, request: Request<Incoming>) -> An
     if let Err(refusal) = hub.change(|machine| machine.answer(id)) {
         return refused(&refusal);
     }
-    let broken = || failure::found("Runtime.TruncatedResponse", Some(id), "HTTP request detected as truncated");
+    let broken =
+        || failure::found("Runtime.TruncatedResponse", Some(id), "HTTP request detected as truncated");
     let failure = reported(request).await.unwrap_or_else(broken);
     done(hub, Answer::Failed(failure)).await;
     accepted()

@@ -12,13 +12,16 @@ use std::{
 use anyfn_base::{Base, Instant};
 use anyfn_core::{
     Frame, Reply, ReplyBody,
-    ports::{BringUp, Contract as _, Guest, InvokeError, Isolation, LogLine, LogSink, LogTarget, Network, Root, StartError},
+    ports::{
+        BringUp, Contract as _, Guest, InvokeError, Isolation, LogLine, LogSink, LogTarget, Network, Root,
+        StartError,
+    },
 };
 use anyfn_runtime::{Lambda, Options};
 use anyfn_testkit::PlainProcesses;
 use anyfn_types::{
-    Code, Config, Contract, Digest, Ephemeral, Failure, Function, FunctionName, InvocationId, Invocation, Limits, LogFormat,
-    Logging, Mode, Namespace, Version, VersionId, VersionState,
+    Code, Config, Contract, Digest, Ephemeral, Failure, Function, FunctionName, Invocation, InvocationId,
+    Limits, LogFormat, Logging, Mode, Namespace, Version, VersionId, VersionState,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -177,7 +180,13 @@ impl Bench {
             platform_env: vec![("AWS_ACCESS_KEY_ID".to_owned(), "AKID".to_owned())],
             limits: Arc::new(spec.limits.clone()),
         };
-        let up = |guest| Up { guest, lines: lines.clone(), base: self.base.clone(), timeout: spec.timeout, next: 0 };
+        let up = |guest| Up {
+            guest,
+            lines: lines.clone(),
+            base: self.base.clone(),
+            timeout: spec.timeout,
+            next: 0,
+        };
         self.lambda.bring_up(with).await.map(up)
     }
 
@@ -256,6 +265,11 @@ impl Up {
     /// The log's lines so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.lines.0.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
+    }
+
+    /// The log, for when the guest is gone.
+    pub(crate) fn shared_lines(&self) -> Arc<Lines> {
+        self.lines.clone()
     }
 
     pub(crate) fn targets(&self) -> Vec<LogTarget> {

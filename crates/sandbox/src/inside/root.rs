@@ -281,9 +281,8 @@ fn binds(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
     let one = |(source, target): &(String, String)| {
         let inside = inner(Path::new(target)).at("name a bind's target")?;
         let found = resolve(Path::new(source), &plan.common.bind_roots).at("find a bind's source")?;
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE
-            | OpenTreeFlags::OPEN_TREE_CLOEXEC
-            | OpenTreeFlags::AT_EMPTY_PATH;
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
         let mount = open_tree(&found, "", flags).at("open a bind's source")?;
         let kind = rustix::fs::fstat(&found).at("look at a bind's source")?;
         let folder = rustix::fs::FileType::from_raw_mode(kind.st_mode).is_dir();

@@ -65,7 +65,10 @@ async fn a_killed_helper_takes_everything_with_it_and_is_started_again() {
     assert_eq!(one.usage().await.unwrap_err().code, "sandbox_helper_gone");
     // A new helper cleans up and serves. Frozen processes of version 1 die only when it thaws them.
     until("the old processes are gone", || old.iter().all(|pid| !alive(*pid))).await;
-    until("the cgroups are gone", || cgroups(&house.name).iter().all(|c| c.ends_with(format!("anyfn-{}", house.name)))).await;
+    until("the cgroups are gone", || {
+        cgroups(&house.name).iter().all(|c| c.ends_with(format!("anyfn-{}", house.name)))
+    })
+    .await;
     let mut tries = 0;
     let again = loop {
         match house.processes.create(house.spec()).await {
@@ -102,7 +105,8 @@ async fn a_killed_server_leaves_nothing() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let said = lines.filter_map(|line| line.split_once("ready ").map(|(_, rest)| rest.to_owned())).next().unwrap();
+    let said =
+        lines.filter_map(|line| line.split_once("ready ").map(|(_, rest)| rest.to_owned())).next().unwrap();
     let (name, scratch) = said.split_once(' ').unwrap();
     let scratch = std::path::PathBuf::from(scratch);
     let (processes, helper) = (processes_of(name), helper_of(name));

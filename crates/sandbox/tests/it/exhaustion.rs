@@ -28,7 +28,8 @@ signal.pause()
 ";
     let (_, output) = start(&*sandbox, &["/usr/bin/python3", "-I", "-S", "-c", script]).await;
     let mut line = [0; 8];
-    let len = tokio::task::spawn_blocking(move || rustix::io::read(&output, &mut line).map(|len| (len, line)));
+    let len =
+        tokio::task::spawn_blocking(move || rustix::io::read(&output, &mut line).map(|len| (len, line)));
     let (len, line) = len.await.unwrap().unwrap();
     // Init and the first process count too.
     assert_eq!(&line[..len], b"30\n");
@@ -112,7 +113,8 @@ for _ in range(8): os.wait()
 ";
     python(&*sandbox, script).await;
     let group = format!("/sys/fs/cgroup/cpu/anyfn-{}/{id}", house.name);
-    let number = |file: &str| fs::read_to_string(format!("{group}/{file}")).unwrap().trim().parse::<u64>().unwrap();
+    let number =
+        |file: &str| fs::read_to_string(format!("{group}/{file}")).unwrap().trim().parse::<u64>().unwrap();
     assert_eq!(number("cpu.cfs_quota_us") * 5, number("cpu.cfs_period_us"));
     let stat = fs::read_to_string(format!("{group}/cpu.stat")).unwrap();
     let throttled = stat.lines().find_map(|line| line.strip_prefix("nr_throttled ")).unwrap();

@@ -36,7 +36,10 @@ async fn c1_the_host_s_files_are_not_there() {
     assert_eq!(passwd, "3\n");
     let listing = python(&*sandbox, "import os; print(sorted(os.listdir('/')))").await;
     assert!(!listing.contains("sys") && !listing.contains("work") && !listing.contains("mnt"), "{listing}");
-    assert_eq!(python(&*sandbox, "import os; print(os.listdir('/root'), os.listdir('/var/task'))").await, "[] []\n");
+    assert_eq!(
+        python(&*sandbox, "import os; print(os.listdir('/root'), os.listdir('/var/task'))").await,
+        "[] []\n"
+    );
     sandbox.destroy().await.unwrap();
     house.close().await;
 }
@@ -67,7 +70,8 @@ async fn c2_nothing_of_the_platform_is_in_proc() {
     let house = House::open().await;
     let (sandbox, sibling) = (house.sandbox().await, house.sandbox().await);
     let (_, _output) = start(&*sibling, &["/bin/sleep", "1000"]).await;
-    let script = "import os; print(sorted(int(p) for p in os.listdir('/proc') if p.isdigit()) == [os.getpid()])";
+    let script =
+        "import os; print(sorted(int(p) for p in os.listdir('/proc') if p.isdigit()) == [os.getpid()])";
     assert_eq!(python(&*sandbox, script).await, "True\n");
     for path in [
         "/proc/kcore",
@@ -144,8 +148,10 @@ async fn c7_setuid_and_file_capabilities_have_no_effect() {
     fs::set_permissions(code.join("id"), fs::Permissions::from_mode(0o6755)).unwrap();
     fs::copy("/usr/bin/cat", code.join("cat")).unwrap();
     // `struct vfs_cap_data`, version 2, effective: all capabilities.
-    let caps: Vec<u8> = [0x0200_0001_u32, u32::MAX, 0, 0x1ff, 0].iter().flat_map(|n| n.to_le_bytes()).collect();
-    rustix::fs::setxattr(code.join("cat"), "security.capability", &caps, rustix::fs::XattrFlags::empty()).unwrap();
+    let caps: Vec<u8> =
+        [0x0200_0001_u32, u32::MAX, 0, 0x1ff, 0].iter().flat_map(|n| n.to_le_bytes()).collect();
+    rustix::fs::setxattr(code.join("cat"), "security.capability", &caps, rustix::fs::XattrFlags::empty())
+        .unwrap();
     let sandbox = house
         .sandbox_with(|spec| spec.binds.push(Bind { source: code.clone(), target: "/var/task".into() }))
         .await;

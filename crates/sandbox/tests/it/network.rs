@@ -39,13 +39,19 @@ async fn e1_e2_without_a_network_nothing_but_the_own_loopback_is_there() {
     let own: Vec<String> = ["127.0.0.1", "0.0.0.0", "2130706433", "0177.0.0.1"]
         .iter()
         .map(|a| format!("(socket.AF_INET, ('{a}', {port}))"))
-        .chain(["::1", "::ffff:127.0.0.1", "::"].iter().map(|a| format!("(socket.AF_INET6, ('{a}', {port}))")))
+        .chain(
+            ["::1", "::ffff:127.0.0.1", "::"].iter().map(|a| format!("(socket.AF_INET6, ('{a}', {port}))")),
+        )
         .collect();
     assert_eq!(python(&*sandbox, &reach(&own)).await, "ECONNREFUSED\n".repeat(own.len()));
     let far: Vec<String> = ["169.254.169.254", "100.100.100.200", "10.200.0.1", "8.8.8.8"]
         .iter()
         .map(|a| format!("(socket.AF_INET, ('{a}', 80))"))
-        .chain(["fd00:ec2::254", "2001:4860:4860::8888"].iter().map(|a| format!("(socket.AF_INET6, ('{a}', 80))")))
+        .chain(
+            ["fd00:ec2::254", "2001:4860:4860::8888"]
+                .iter()
+                .map(|a| format!("(socket.AF_INET6, ('{a}', 80))")),
+        )
         .collect();
     let said = python(&*sandbox, &reach(&far)).await;
     assert!(!said.contains("reached"), "{said}");

@@ -27,14 +27,41 @@ async fn c5_privileged_system_calls_are_denied() {
     let house = House::open().await;
     let sandbox = house.sandbox().await;
     let calls = [
-        ("mount", 165), ("umount2", 166), ("pivot_root", 155), ("chroot", 161), ("fsopen", 430), ("open_tree", 428),
-        ("move_mount", 429), ("mount_setattr", 442), ("unshare", 272), ("setns", 308), ("bpf", 321),
-        ("perf_event_open", 298), ("userfaultfd", 323), ("io_uring_setup", 425), ("io_uring_enter", 426), ("keyctl", 250),
-        ("add_key", 248), ("request_key", 249), ("init_module", 175), ("finit_module", 313), ("delete_module", 176),
-        ("open_by_handle_at", 304), ("name_to_handle_at", 303), ("kexec_load", 246), ("reboot", 169), ("swapon", 167),
-        ("acct", 163), ("quotactl", 179), ("vhangup", 153), ("iopl", 172), ("ioperm", 173), ("syslog", 103),
+        ("mount", 165),
+        ("umount2", 166),
+        ("pivot_root", 155),
+        ("chroot", 161),
+        ("fsopen", 430),
+        ("open_tree", 428),
+        ("move_mount", 429),
+        ("mount_setattr", 442),
+        ("unshare", 272),
+        ("setns", 308),
+        ("bpf", 321),
+        ("perf_event_open", 298),
+        ("userfaultfd", 323),
+        ("io_uring_setup", 425),
+        ("io_uring_enter", 426),
+        ("keyctl", 250),
+        ("add_key", 248),
+        ("request_key", 249),
+        ("init_module", 175),
+        ("finit_module", 313),
+        ("delete_module", 176),
+        ("open_by_handle_at", 304),
+        ("name_to_handle_at", 303),
+        ("kexec_load", 246),
+        ("reboot", 169),
+        ("swapon", 167),
+        ("acct", 163),
+        ("quotactl", 179),
+        ("vhangup", 153),
+        ("iopl", 172),
+        ("ioperm", 173),
+        ("syslog", 103),
     ];
-    let lines: String = calls.iter().map(|(name, number)| format!("call('{name}', {number}, 0, 0, 0, 0, 0)\n")).collect();
+    let lines: String =
+        calls.iter().map(|(name, number)| format!("call('{name}', {number}, 0, 0, 0, 0, 0)\n")).collect();
     let said = python(&*sandbox, &script(&lines)).await;
     let expected: String = calls.iter().map(|(name, _)| format!("{name} EPERM\n")).collect();
     assert_eq!(said, expected);
@@ -49,8 +76,10 @@ async fn c5_clone_with_namespaces_is_denied_one_by_one() {
     }
     let house = House::open().await;
     let sandbox = house.sandbox().await;
-    let flags = [0x1000_0000_u32, 0x0002_0000, 0x2000_0000, 0x0800_0000, 0x0400_0000, 0x4000_0000, 0x0200_0000];
-    let lines: String = flags.iter().map(|flag| format!("call('clone', 56, {flag} | 17, 0, 0, 0, 0)\n")).collect();
+    let flags =
+        [0x1000_0000_u32, 0x0002_0000, 0x2000_0000, 0x0800_0000, 0x0400_0000, 0x4000_0000, 0x0200_0000];
+    let lines: String =
+        flags.iter().map(|flag| format!("call('clone', 56, {flag} | 17, 0, 0, 0, 0)\n")).collect();
     assert_eq!(python(&*sandbox, &script(&lines)).await, "clone EPERM\n".repeat(7));
     sandbox.destroy().await.unwrap();
     house.close().await;

@@ -7,7 +7,8 @@ use crate::house::{HELPER, House, open_file_as_guest, python, root, run};
 
 /// The helper as user 65534, from a copy that this user may execute.
 fn nobody(copy: &str) -> HelperCommand {
-    let argv = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", copy];
+    let argv =
+        ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", copy];
     HelperCommand::Exec(argv.map(str::to_owned).to_vec())
 }
 
@@ -40,7 +41,8 @@ async fn an_unprivileged_helper_isolates_and_says_what_is_missing() {
     let (_, status) = run(&*sandbox, &["/bin/cat", "/proc/self/status"]).await;
     assert!(status.contains("CapEff:\t0000000000000000") && status.contains("CapBnd:\t0000000000000000"));
     // /tmp is memory with the same quota.
-    let full = "import os\ntry: open('/tmp/x', 'wb').write(b'x' * (80 << 20))\nexcept OSError as e: print(e.errno)";
+    let full =
+        "import os\ntry: open('/tmp/x', 'wb').write(b'x' * (80 << 20))\nexcept OSError as e: print(e.errno)";
     assert_eq!(python(&*sandbox, full).await, "28\n");
     // The only bound on processes is the one per user namespace.
     let bomb = "import os\nn = 0\ntry:\n  while os.fork(): n += 1\n  os.read(0, 1); os._exit(0)\nexcept BlockingIOError: print(n < 20)";

@@ -1,0 +1,59 @@
+//! What goes wrong, in AWS's words. Handlers say some things themselves; what comes from a port is translated here, in one
+//! place per service, by its code where AWS has words of its own and else by its kind.
+
+use anyfn_types::Error;
+use anyfn_wire::ServiceError;
+
+pub(crate) mod lambda;
+pub(crate) mod logs;
+
+#[cfg(test)]
+mod tests;
+
+/// An error on its way to the wire.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// Ready to be sent.
+    Said(ServiceError),
+    /// A port's, not yet in the service's words.
+    Core(Error),
+}
+
+impl From<ServiceError> for Fault {
+    fn from(error: ServiceError) -> Self {
+        Self::Said(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl Fault {
+    /// In Lambda's words.
+    pub(crate) fn said(self) -> ServiceError {
+        self.in_words_of(lambda::translate)
+    }
+
+    pub(crate) fn in_words_of(self, translate: fn(&Error) -> ServiceError) -> ServiceError {
+        match self {
+            Self::Said(said) => said,
+            Self::Core(error) => {
+                if error.source.is_some() {
+                    tracing::error!(?error, "request failed");
+                }
+                translate(&error)
+            }
+        }
+    }
+
+    /// The error if its code at the port is this one, said otherwise.
+    pub(crate) fn instead(self, code: &str, say: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Core(error) if error.code == code => say(),
+            other => other,
+        }
+    }
+}

@@ -1,3 +1,0 @@
-def handler(event, context):
-    print("hello from the log")
-    return {"hello": event.get("name", "world")}
