@@ -12,8 +12,17 @@ use hyper_util::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-const COMPONENT: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'/').add(b'?').add(b'$').add(b'=');
+const COMPONENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'+')
+    .add(b'/')
+    .add(b'?')
+    .add(b'$')
+    .add(b'=');
 
 /// Makes text fit for one path segment or query value.
 pub(crate) fn component(text: &str) -> String {
@@ -29,29 +38,45 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// `server` is `http://host:port`; `key` is `ID:SECRET`.
+    /// `server` is `http://host:port`; `key` is `ID.SECRET`.
     pub(crate) fn new(server: &str, key: Option<String>, namespace: Option<String>) -> Self {
         let http = Http::builder(TokioExecutor::new()).build_http();
         Self { http, server: server.trim_end_matches('/').to_owned(), key, namespace }
     }
 
     /// Sends; gives the answer whatever its status.
-    pub(crate) async fn send(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<Response<Incoming>> {
         let glue = if path.contains('?') { '&' } else { '?' };
-        let namespace = self.namespace.as_ref().map(|n| format!("{glue}namespace={}", component(n))).unwrap_or_default();
-        let uri: Uri = format!("{}/_anyfn/v1/{path}{namespace}", self.server).parse().context("the server's address")?;
-        let mut request = Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, "application/json");
+        let namespace =
+            self.namespace.as_ref().map(|n| format!("{glue}namespace={}", component(n))).unwrap_or_default();
+        let uri: Uri =
+            format!("{}/_anyfn/v1/{path}{namespace}", self.server).parse().context("the server's address")?;
+        let mut request =
+            Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, "application/json");
         if let Some(key) = &self.key {
             request = request.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
         let request = request.body(Full::new(body))?;
         self.http.request(request).await.with_context(|| {
-            format!("no anyfn server answers at {}; start one with `anyfn up`, or name another with --server", self.server)
+            format!(
+                "no anyfn server answers at {}; start one with `anyfn up`, or name another with --server",
+                self.server
+            )
         })
     }
 
     /// Sends; an answer that is no success becomes an error in the server's words.
-    pub(crate) async fn call(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Response<Incoming>> {
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> anyhow::Result<Response<Incoming>> {
         let response = self.send(method, path, body).await?;
         if response.status().is_success() {
             return Ok(response);

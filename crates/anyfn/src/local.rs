@@ -44,7 +44,10 @@ pub(crate) async fn pack(path: &Path, over: &Overrides, print: &Printer) -> anyh
         print.note(&format!("note: {note}"));
     }
     let zip = zip(&path, &project, print).await?;
-    Ok(Packed { name: over.name.clone().unwrap_or_else(|| project.name.clone()), deploy: deploy(project, over, &zip) })
+    Ok(Packed {
+        name: over.name.clone().unwrap_or_else(|| project.name.clone()),
+        deploy: deploy(project, over, &zip),
+    })
 }
 
 fn deploy(project: Project, over: &Overrides, zip: &Bytes) -> Deploy {
@@ -73,7 +76,11 @@ async fn zip(path: &Path, project: &Project, print: &Printer) -> anyhow::Result<
         Include::Binary(file) => {
             let made = folder.join(file);
             if !made.is_file() {
-                bail!("the build made no {}; run it by hand in {} to see why", file.display(), path.display());
+                bail!(
+                    "the build made no {}; run it by hand in {} to see why",
+                    file.display(),
+                    path.display()
+                );
             }
             zip_file(&made)
         }
@@ -85,7 +92,8 @@ async fn zip(path: &Path, project: &Project, print: &Printer) -> anyhow::Result<
 /// second build is quick.
 async fn build(path: &Path, project: &Project, print: &Printer) -> anyhow::Result<PathBuf> {
     let cache = settings::cache_dir()?.join("build");
-    let copy = cache.join(format!("{}-{:016x}", project.name, fingerprint(path.as_os_str().as_encoded_bytes())));
+    let copy =
+        cache.join(format!("{}-{:016x}", project.name, fingerprint(path.as_os_str().as_encoded_bytes())));
     let kept = copy.join(".anyfn-installed");
     let key = inputs_key(path, project)?;
     let reuse = std::fs::read_to_string(&kept).is_ok_and(|text| text == key);
@@ -117,7 +125,8 @@ async fn run(command: &[String], dir: &Path) -> anyhow::Result<()> {
     let (program, rest) = command.split_first().context("an empty build command")?;
     let mut child = tokio::process::Command::new(program);
     child.args(rest).current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = child.output().await.with_context(|| format!("`{program}` cannot be run; is it installed?"))?;
+    let output =
+        child.output().await.with_context(|| format!("`{program}` cannot be run; is it installed?"))?;
     if output.status.success() {
         return Ok(());
     }
@@ -162,7 +171,8 @@ fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
                 copy_tree(&entry.path(), &target)?;
             }
         } else if kind.is_file() {
-            std::fs::copy(entry.path(), &target).with_context(|| format!("copy {}", entry.path().display()))?;
+            std::fs::copy(entry.path(), &target)
+                .with_context(|| format!("copy {}", entry.path().display()))?;
         } else if kind.is_symlink() {
             let _ = std::fs::remove_file(&target);
             std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, &target)?;

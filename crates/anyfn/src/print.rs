@@ -57,10 +57,12 @@ impl Printer {
     pub(crate) fn error(&self, error: &anyhow::Error) {
         if self.json {
             let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
-            let _ = writeln!(std::io::stderr().lock(), "{}", serde_json::json!({ "error": causes.join(": ") }));
+            let _ =
+                writeln!(std::io::stderr().lock(), "{}", serde_json::json!({ "error": causes.join(": ") }));
             return;
         }
-        let head = if std::io::stderr().is_terminal() && self.color { "\x1b[1;31merror\x1b[0m" } else { "error" };
+        let head =
+            if std::io::stderr().is_terminal() && self.color { "\x1b[1;31merror\x1b[0m" } else { "error" };
         let _ = writeln!(std::io::stderr().lock(), "{head}: {error:#}");
     }
 

@@ -66,7 +66,8 @@ impl Running {
 
     /// Returns when the process is asked to end.
     pub(crate) async fn signal() {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
         else {
             return std::future::pending().await;
         };
@@ -91,16 +92,15 @@ impl Running {
             print.note(&format!("not ended within {} s: {:?}", self.drain.as_secs(), drained.left));
         }
         self.logs.finish().await;
-        if let Err(error) = self.store.close().await {
-            tracing::error!(?error, "close the store");
-        }
+        self.store.close().await;
         tracing::info!(ms = (Clock::system().now() - begun).as_millis(), "stopped");
     }
 }
 
 /// On an address that is not loopback, every request is verified: without keys nobody could call.
 fn refuse_open(args: &ServerArgs, has_keys: bool) -> anyhow::Result<()> {
-    let open: Vec<_> = args.listen.iter().filter(|a| !a.ip().is_loopback()).map(ToString::to_string).collect();
+    let open: Vec<_> =
+        args.listen.iter().filter(|a| !a.ip().is_loopback()).map(ToString::to_string).collect();
     if !open.is_empty() && !has_keys {
         bail!(
             "{} can be reached from other machines, and there is no access key yet: make one with `anyfn key create`, or listen on 127.0.0.1",

@@ -40,7 +40,13 @@ pub(crate) enum EgressMode {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServerArgs {
     /// Address to listen on; may be given more than once. On an address that is not loopback, every request needs a key.
-    #[arg(long, value_name = "ADDR", env = "ANYFN_LISTEN", value_delimiter = ',', default_value = "127.0.0.1:4566")]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "ANYFN_LISTEN",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:4566"
+    )]
     pub(crate) listen: Vec<SocketAddr>,
     /// Folder for everything that must survive a restart.
     #[arg(long, value_name = "DIR", env = "ANYFN_DATA")]
@@ -93,20 +99,23 @@ impl ServerArgs {
         if self.account.len() != 12 || !self.account.bytes().all(|b| b.is_ascii_digit()) {
             bail!("--account has 12 digits, not `{}`", self.account);
         }
-        Namespace::new(format!("{}.{}", self.account, self.region)).map_err(|e| anyhow::anyhow!("{}", e.public))
+        Namespace::new(format!("{}.{}", self.account, self.region))
+            .map_err(|e| anyhow::anyhow!("{}", e.public))
     }
 
     /// Defaults with every `--set` applied.
     pub(crate) fn limits(&self) -> anyhow::Result<Limits> {
         let mut limits = serde_json::to_value(Limits::default()).context("limits")?;
         for one in &self.set {
-            let (name, value) = one.split_once('=').with_context(|| format!("--set {one}: use NAME=VALUE"))?;
+            let (name, value) =
+                one.split_once('=').with_context(|| format!("--set {one}: use NAME=VALUE"))?;
             let known = limits.as_object_mut().context("limits")?;
             if !known.contains_key(name) {
                 let names: Vec<_> = known.keys().cloned().collect();
                 bail!("--set {name}: there is no such limit; there are: {}", names.join(", "));
             }
-            let value: u64 = value.parse().with_context(|| format!("--set {one}: the value is a whole number"))?;
+            let value: u64 =
+                value.parse().with_context(|| format!("--set {one}: the value is a whole number"))?;
             known.insert(name.to_owned(), value.into());
         }
         serde_json::from_value(limits).context("--set: a value is out of range")
@@ -142,7 +151,13 @@ pub(crate) fn cache_dir() -> anyhow::Result<PathBuf> {
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(crate) fn interpreter_folders() -> Vec<PathBuf> {
     let Ok(home) = std::env::var("HOME") else { return Vec::new() };
-    let known = [".pyenv/versions", ".nvm/versions/node", ".asdf/installs/python", ".asdf/installs/nodejs", ".volta/tools/image/node"];
+    let known = [
+        ".pyenv/versions",
+        ".nvm/versions/node",
+        ".asdf/installs/python",
+        ".asdf/installs/nodejs",
+        ".volta/tools/image/node",
+    ];
     known.iter().map(|below| PathBuf::from(&home).join(below)).filter(|dir| dir.is_dir()).collect()
 }
 

@@ -4,7 +4,7 @@
 //! header claims; no two entries share bytes of the archive; a local header names the same file as its central one, so
 //! that no other reader of the same bytes sees another package.
 
-use crate::error::Error;
+use crate::error::Fault;
 
 /// The longest path of an entry, in bytes.
 const PATH_MAX: usize = 2048;
@@ -35,17 +35,18 @@ pub(crate) struct Entry<'a> {
 }
 
 /// All entries of `zip`, in the order of the central directory. At most `limit` of them.
-pub(crate) fn entries(zip: &[u8], limit: u64) -> Result<Vec<Entry<'_>>, Error> {
+pub(crate) fn entries(zip: &[u8], limit: u64) -> Result<Vec<Entry<'_>>, Fault> {
     let directory = Directory::find(zip)?;
     if directory.count > limit {
-        return Err(Error::TooMany(limit));
+        return Err(Fault::TooMany(limit));
     }
-    let mut rest = zip.get(directory.start..directory.end).ok_or(Error::Unreadable("directory out of range"))?;
+    let mut rest =
+        zip.get(directory.start..directory.end).ok_or(Fault::Unreadable("directory out of range"))?;
     let mut found = Vec::new();
     let mut spans = Vec::new();
     while !rest.is_empty() {
         if found.len() as u64 == limit {
-            return Err(Error::TooMany(limit));
+            return Err(Fault::TooMany(limit));
         }
         let (central, after) = Central::read(rest)?;
         rest = after;
@@ -54,11 +55,11 @@ pub(crate) fn entries(zip: &[u8], limit: u64) -> Result<Vec<Entry<'_>>, Error> {
         spans.push(span);
     }
     if found.len() as u64 != directory.count {
-        return Err(Error::Unreadable("the directory's count is wrong"));
+        return Err(Fault::Unreadable("the directory's count is wrong"));
     }
     spans.sort_unstable();
     if spans.windows(2).any(|pair| pair[0].1 > pair[1].0) {
-        return Err(Error::Unreadable("entries overlap"));
+        return Err(Fault::Unreadable("entries overlap"));
     }
     Ok(found)
 }
@@ -74,8 +75,8 @@ struct Directory {
 }
 
 impl Directory {
-    fn find(zip: &[u8]) -> Result<Self, Error> {
-        let at = find_end(zip).ok_or(Error::Unreadable("no end of central directory"))?;
+    fn find(zip: &[u8]) -> Result<Self, Fault> {
+        let at = find_end(zip).ok_or(Fault::Unreadable("no end of central directory"))?;
         let end = &zip[at..];
         let (disk, start_disk) = (u16_at(end, 4)?, u16_at(end, 6)?);
         let (here, total) = (u16_at(end, 8)?, u16_at(end, 10)?);
@@ -87,30 +88,30 @@ impl Directory {
             return Self::find64(zip, locator);
         }
         if disk != 0 || start_disk != 0 || here != total {
-            return Err(Error::Unreadable("the archive spans disks"));
+            return Err(Fault::Unreadable("the archive spans disks"));
         }
         Self::placed(at, u64::from(size), u64::from(offset), u64::from(total))
     }
 
-    fn find64(zip: &[u8], locator: usize) -> Result<Self, Error> {
+    fn find64(zip: &[u8], locator: usize) -> Result<Self, Fault> {
         // The record lies right before its locator; its own offset may be shifted by a stub before the archive.
-        let at = locator.checked_sub(56).ok_or(Error::Unreadable("zip64 end is missing"))?;
+        let at = locator.checked_sub(56).ok_or(Fault::Unreadable("zip64 end is missing"))?;
         let end = &zip[at..];
         if !end.starts_with(b"PK\x06\x06") || u64_at(end, 4)? != 44 {
-            return Err(Error::Unreadable("zip64 end is damaged"));
+            return Err(Fault::Unreadable("zip64 end is damaged"));
         }
         if u32_at(end, 16)? != 0 || u32_at(end, 20)? != 0 || u64_at(end, 24)? != u64_at(end, 32)? {
-            return Err(Error::Unreadable("the archive spans disks"));
+            return Err(Fault::Unreadable("the archive spans disks"));
         }
         Self::placed(at, u64_at(end, 40)?, u64_at(end, 48)?, u64_at(end, 32)?)
     }
 
     /// The directory ends where the end record begins.
-    fn placed(end: usize, size: u64, offset: u64, count: u64) -> Result<Self, Error> {
-        let size = usize::try_from(size).map_err(|_| Error::Unreadable("directory out of range"))?;
-        let start = end.checked_sub(size).ok_or(Error::Unreadable("directory out of range"))?;
-        let offset = usize::try_from(offset).map_err(|_| Error::Unreadable("directory out of range"))?;
-        let base = start.checked_sub(offset).ok_or(Error::Unreadable("directory out of range"))?;
+    fn placed(end: usize, size: u64, offset: u64, count: u64) -> Result<Self, Fault> {
+        let size = usize::try_from(size).map_err(|_| Fault::Unreadable("directory out of range"))?;
+        let start = end.checked_sub(size).ok_or(Fault::Unreadable("directory out of range"))?;
+        let offset = usize::try_from(offset).map_err(|_| Fault::Unreadable("directory out of range"))?;
+        let base = start.checked_sub(offset).ok_or(Fault::Unreadable("directory out of range"))?;
         Ok(Self { start, end, count, base })
     }
 }
@@ -140,8 +141,8 @@ struct Extent {
 }
 
 impl<'a> Central<'a> {
-    fn read(rest: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
-        let torn = Error::Unreadable("directory is torn");
+    fn read(rest: &'a [u8]) -> Result<(Self, &'a [u8]), Fault> {
+        let torn = Fault::Unreadable("directory is torn");
         if !rest.starts_with(b"PK\x01\x02") || rest.len() < CENTRAL {
             return Err(torn);
         }
@@ -160,8 +161,8 @@ impl<'a> Central<'a> {
         zip: &'a [u8],
         directory: &Directory,
         index: usize,
-    ) -> Result<(Entry<'a>, (usize, usize)), Error> {
-        let bad = |why| Error::Entry { index, why };
+    ) -> Result<(Entry<'a>, (usize, usize)), Fault> {
+        let bad = |why| Fault::Entry { index, why };
         // bit 0 encrypted, bit 6 strong encryption, bit 13 masked headers
         if u16_at(self.fixed, 8)? & 0x2041 != 0 {
             return Err(bad("encrypted"));
@@ -172,7 +173,7 @@ impl<'a> Central<'a> {
             _ => return Err(bad("compression method is not supported")),
         };
         if u16_at(self.fixed, 34)? != 0 {
-            return Err(Error::Unreadable("the archive spans disks"));
+            return Err(Fault::Unreadable("the archive spans disks"));
         }
         if self.name.len() > PATH_MAX {
             return Err(bad("name is too long"));
@@ -189,7 +190,12 @@ impl<'a> Central<'a> {
     }
 
     /// The entry's bytes, and all that belongs to it, from its local header on.
-    fn data(&self, zip: &'a [u8], directory: &Directory, extent: &Extent) -> Option<(&'a [u8], (usize, usize))> {
+    fn data(
+        &self,
+        zip: &'a [u8],
+        directory: &Directory,
+        extent: &Extent,
+    ) -> Option<(&'a [u8], (usize, usize))> {
         let start = directory.base.checked_add(usize::try_from(extent.offset).ok()?)?;
         let local = zip.get(start..directory.start)?;
         if !local.starts_with(b"PK\x03\x04") || local.len() < LOCAL {
@@ -249,18 +255,18 @@ fn field(mut extra: &[u8], id: u16) -> Option<&[u8]> {
     None
 }
 
-fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Error> {
-    bytes.get(at..).and_then(|b| b.first_chunk::<N>()).copied().ok_or(Error::Unreadable("torn header"))
+fn bytes_at<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], Fault> {
+    bytes.get(at..).and_then(|b| b.first_chunk::<N>()).copied().ok_or(Fault::Unreadable("torn header"))
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Error> {
+fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Fault> {
     bytes_at(bytes, at).map(u16::from_le_bytes)
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Error> {
+fn u32_at(bytes: &[u8], at: usize) -> Result<u32, Fault> {
     bytes_at(bytes, at).map(u32::from_le_bytes)
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Error> {
+fn u64_at(bytes: &[u8], at: usize) -> Result<u64, Fault> {
     bytes_at(bytes, at).map(u64::from_le_bytes)
 }

@@ -12,7 +12,7 @@ use std::{
 use anyfn_core::ports::Root;
 use anyfn_types::Digest;
 
-use crate::{error::Error, staging::Staging};
+use crate::{error::Fault, staging::Staging};
 
 /// A package's own root, or several laid over each other (the digest of their digests).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,26 +114,31 @@ impl Cache {
         Some(kept.root())
     }
 
+    /// The size of a root that is there, without holding it.
+    pub(crate) fn bytes(&self, key: Key) -> Option<u64> {
+        self.lock().kept.get(&key).map(|kept| kept.bytes)
+    }
+
     pub(crate) fn turn(&self, key: Key) -> Turn<'_> {
         let lock = self.lock().making.entry(key).or_default().clone();
         Turn { cache: self, key, lock: Some(lock) }
     }
 
-    /// Takes a finished folder in, unless the key is there by now. Also gives what had to go for it: folders in `trash`
-    /// that the caller removes when nobody waits.
+    /// Takes a finished folder in, unless the key is there by now. Also gives the folders that are of no more use (what
+    /// had to go, or the new one): the caller removes them when nobody waits.
     pub(crate) fn put(
         &self,
         key: Key,
         staging: Staging,
         bytes: u64,
         trash: &Path,
-    ) -> Result<(Root, Vec<PathBuf>), Error> {
+    ) -> Result<(Root, Vec<PathBuf>), Fault> {
         let mut state = self.lock();
         state.tick += 1;
         let tick = state.tick;
         if let Some(kept) = state.kept.get_mut(&key) {
             kept.used = tick;
-            return Ok((kept.root(), Vec::new()));
+            return Ok((kept.root(), staging.give_up().into_iter().collect()));
         }
         state.serial += 1;
         let path = self.dir.join(format!("{}-{}", key.folder(), state.serial));

@@ -6,7 +6,7 @@ use anyfn_types as types;
 const UNREADABLE: &str = "Could not unzip uploaded file. Please check your file, then try to upload again.";
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(crate) enum Fault {
     /// The archive itself is damaged or uses what we do not read.
     #[error("unreadable zip: {0}")]
     Unreadable(&'static str),
@@ -27,7 +27,7 @@ pub(crate) enum Error {
     Corrupt(types::Digest),
 }
 
-impl Error {
+impl Fault {
     pub(crate) fn unpacked(limit: u64) -> Self {
         Self::TooLarge(format!("Unzipped size must be smaller than {limit} bytes"))
     }
@@ -41,24 +41,24 @@ impl Error {
     }
 }
 
-impl From<Error> for types::Error {
-    fn from(error: Error) -> Self {
+impl From<Fault> for types::Error {
+    fn from(error: Fault) -> Self {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
         match &error {
-            Error::Unreadable(_) => Self::invalid("package_invalid", UNREADABLE).caused_by(error),
-            Error::Entry { .. } | Error::TooMany(_) => {
+            Fault::Unreadable(_) => Self::invalid("package_invalid", UNREADABLE).caused_by(error),
+            Fault::Entry { .. } | Fault::TooMany(_) => {
                 let public = format!("{UNREADABLE} ({error})");
                 Self::invalid("package_invalid", public).caused_by(error)
             }
-            Error::TooLarge(text) => {
+            Fault::TooLarge(text) => {
                 Self::new(types::Kind::TooLarge, "package_too_large", text.clone()).caused_by(error)
             }
-            Error::Disk { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded) => {
+            Fault::Disk { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded) => {
                 Self::new(types::Kind::Unavailable, "disk_full", "no space left for code; try again later")
                     .caused_by(error)
             }
-            Error::Disk { .. } => Self::internal("package_disk", error),
-            Error::Corrupt(_) => Self::internal("package_corrupt", error),
+            Fault::Disk { .. } => Self::internal("package_disk", error),
+            Fault::Corrupt(_) => Self::internal("package_corrupt", error),
         }
     }
 }

@@ -134,8 +134,7 @@ impl Walk<'_> {
             return Err(too_large(&self.root, self.options.max_bytes));
         }
         if self.found.len() as u64 > self.options.max_entries {
-            let text =
-                format!("{} has more than {} files", self.root.display(), self.options.max_entries);
+            let text = format!("{} has more than {} files", self.root.display(), self.options.max_entries);
             return Err(Error::invalid("package_invalid", text));
         }
         Ok(())
@@ -156,7 +155,8 @@ impl Walk<'_> {
             })?;
         }
         tree.check_links().map_err(|(link, why)| {
-            let text = format!("{why}; copy what it points at into the folder, or name the link in {IGNORE_FILE}");
+            let text =
+                format!("{why}; copy what it points at into the folder, or name the link in {IGNORE_FILE}");
             bad(&link, &text)
         })
     }
@@ -179,7 +179,8 @@ fn too_large(path: &Path, limit: u64) -> Error {
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> Error {
-    Error::invalid("folder_unreadable", format!("{} cannot be read: {source}", path.display())).caused_by(source)
+    Error::invalid("folder_unreadable", format!("{} cannot be read: {source}", path.display()))
+        .caused_by(source)
 }
 
 #[cfg(test)]

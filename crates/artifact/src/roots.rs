@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     cache::{Cache, Key},
-    error::Error,
+    error::Fault,
     merge::merge,
     staging::Staging,
     unpack::unpack,
@@ -73,7 +73,7 @@ impl Roots {
         let (roots, staging) = (dir.join("roots"), dir.join("staging"));
         let stale = set_aside(&base, &dir, &[&roots, &staging])?;
         for folder in [&roots, &staging] {
-            fs::create_dir_all(folder).map_err(Error::disk("make the code folder"))?;
+            fs::create_dir_all(folder).map_err(Fault::disk("make the code folder"))?;
         }
         let workers = Arc::new(Semaphore::new(UNPACK_AT_ONCE));
         let cache = Cache::new(roots, disk_budget_bytes);
@@ -90,16 +90,14 @@ impl Roots {
     /// Runs disk and CPU work where it blocks nobody. The folder it makes goes away if this future is dropped.
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Shared) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&Shared) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, anyfn_types::Error> {
         let permit = self.0.workers.clone().acquire_owned().await;
         let permit = permit.map_err(|e| anyfn_types::Error::internal("package_worker", e))?;
         let shared = self.0.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work(&shared)
-        });
-        let done = done.await.map_err(|e| anyfn_types::Error::internal("package_worker", e))?;
+        // The permit comes back after the result: what a dropped call leaves is gone before another one may start.
+        let done = tokio::task::spawn_blocking(move || (work(&shared), permit));
+        let (done, _permit) = done.await.map_err(|e| anyfn_types::Error::internal("package_worker", e))?;
         Ok(done?)
     }
 
@@ -128,11 +126,11 @@ impl Roots {
 }
 
 /// Renames what is there, so that the names are free at once.
-fn set_aside(base: &Base, dir: &Path, folders: &[&PathBuf]) -> Result<Vec<PathBuf>, Error> {
-    fs::create_dir_all(dir).map_err(Error::disk("make the code folder"))?;
+fn set_aside(base: &Base, dir: &Path, folders: &[&PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+    fs::create_dir_all(dir).map_err(Fault::disk("make the code folder"))?;
     let mut stale = Vec::new();
-    for entry in fs::read_dir(dir).map_err(Error::disk("read the code folder"))? {
-        let entry = entry.map_err(Error::disk("read the code folder"))?;
+    for entry in fs::read_dir(dir).map_err(Fault::disk("read the code folder"))? {
+        let entry = entry.map_err(Fault::disk("read the code folder"))?;
         if entry.file_name().to_string_lossy().starts_with("stale-") {
             stale.push(entry.path());
         }
@@ -140,7 +138,7 @@ fn set_aside(base: &Base, dir: &Path, folders: &[&PathBuf]) -> Result<Vec<PathBu
     for folder in folders {
         if folder.exists() {
             let to = dir.join(format!("stale-{:032x}", base.random.u128()));
-            fs::rename(folder, &to).map_err(Error::disk("set old roots aside"))?;
+            fs::rename(folder, &to).map_err(Fault::disk("set old roots aside"))?;
             stale.push(to);
         }
     }
@@ -148,11 +146,11 @@ fn set_aside(base: &Base, dir: &Path, folders: &[&PathBuf]) -> Result<Vec<PathBu
 }
 
 impl Shared {
-    fn stage(&self) -> Result<Staging, Error> {
+    fn stage(&self) -> Result<Staging, Fault> {
         Staging::create(&self.staging, &format!("{:032x}", self.base.random.u128()))
     }
 
-    fn unpacked(&self, zip: &[u8]) -> Result<(Staging, u64), Error> {
+    fn unpacked(&self, zip: &[u8]) -> Result<(Staging, u64), Fault> {
         let staging = self.stage()?;
         let bytes = unpack(zip, staging.path(), &self.limits)?;
         Ok((staging, bytes))
@@ -164,22 +162,33 @@ impl Artifacts for Roots {
     async fn ingest(&self, zip: Bytes) -> Result<Package, anyfn_types::Error> {
         let limit = self.0.limits.package_bytes;
         if zip.len() as u64 > limit {
-            return Err(Error::sent(limit).into());
+            return Err(Fault::sent(limit).into());
         }
         let checked = zip.clone();
-        let (digest, (staging, unpacked)) = self
+        let (digest, fresh) = self
             .blocking(move |shared| {
-                let unpacked = shared.unpacked(&checked)?;
-                Ok((Digest(Sha256::digest(&checked).into()), unpacked))
+                let digest = Digest(Sha256::digest(&checked).into());
+                // What is unpacked already was checked already.
+                let fresh = match shared.cache.bytes(Key::Package(digest)) {
+                    Some(bytes) => Err(bytes),
+                    None => Ok(shared.unpacked(&checked)?),
+                };
+                Ok((digest, fresh))
             })
             .await?;
         let size = zip.len() as u64;
         let kept = self.0.blobs.put(zip).await?;
         if kept != digest {
-            return Err(Error::Corrupt(digest).into());
+            return Err(Fault::Corrupt(digest).into());
         }
-        // The first call will want it unpacked, and here it is.
-        self.keep(Key::Package(digest), staging, unpacked)?;
+        let unpacked = match fresh {
+            Err(bytes) => bytes,
+            Ok((staging, bytes)) => {
+                // The first call will want it unpacked, and here it is.
+                self.keep(Key::Package(digest), staging, bytes)?;
+                bytes
+            }
+        };
         Ok(Package { code: Code { digest, size, unpacked } })
     }
 
@@ -203,7 +212,7 @@ impl Artifacts for Roots {
         let (staging, bytes) = self
             .blocking(move |shared| {
                 if Digest(Sha256::digest(&zip).into()) != digest {
-                    return Err(Error::Corrupt(digest));
+                    return Err(Fault::Corrupt(digest));
                 }
                 shared.unpacked(&zip)
             })

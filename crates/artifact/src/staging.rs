@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::error::Error;
+use crate::error::Fault;
 
 /// Removed with all it holds when dropped, unless it was kept.
 #[derive(Debug)]
@@ -16,21 +16,26 @@ pub(crate) struct Staging {
 
 impl Staging {
     /// `parent/name` must not exist.
-    pub(crate) fn create(parent: &Path, name: &str) -> Result<Self, Error> {
+    pub(crate) fn create(parent: &Path, name: &str) -> Result<Self, Fault> {
         let path = parent.join(name);
-        fs::create_dir(&path).map_err(Error::disk("make a staging folder"))?;
+        fs::create_dir(&path).map_err(Fault::disk("make a staging folder"))?;
         let staging = Self { path: Some(path) };
         set_mode(staging.path(), 0o755)?;
         Ok(staging)
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.path.as_deref().unwrap_or(Path::new(""))
+        self.path.as_deref().unwrap_or_else(|| Path::new(""))
+    }
+
+    /// Leaves it to the caller to remove, who may have a better moment for it.
+    pub(crate) fn give_up(mut self) -> Option<PathBuf> {
+        self.path.take()
     }
 
     /// Makes it the root `to`.
-    pub(crate) fn keep(mut self, to: &Path) -> Result<(), Error> {
-        fs::rename(self.path(), to).map_err(Error::disk("put a root in place"))?;
+    pub(crate) fn keep(mut self, to: &Path) -> Result<(), Fault> {
+        fs::rename(self.path(), to).map_err(Fault::disk("put a root in place"))?;
         self.path = None;
         Ok(())
     }
@@ -48,6 +53,6 @@ impl Drop for Staging {
 }
 
 /// Sets the mode whatever the process's umask is: sandboxes read under other uids.
-pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), Error> {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::disk("set a mode"))
+pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<(), Fault> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Fault::disk("set a mode"))
 }

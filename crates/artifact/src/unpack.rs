@@ -16,7 +16,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::{
     archive::{self, Entry, Method},
-    error::Error,
+    error::Fault,
     staging::set_mode,
     tree::{Node, Refusal, SafePath, TARGET_MAX, Tree},
 };
@@ -39,14 +39,14 @@ enum Plan {
 }
 
 /// Checks `zip` whole and unpacks it into `into`, an empty folder. Gives the bytes of all files together.
-pub(crate) fn unpack(zip: &[u8], into: &Path, limits: &Limits) -> Result<u64, Error> {
+pub(crate) fn unpack(zip: &[u8], into: &Path, limits: &Limits) -> Result<u64, Fault> {
     let entries = archive::entries(zip, limits.package_entries)?;
     let mut total = 0_u64;
     for entry in &entries {
         // What claims to be too large is refused before it costs anything; what lies about it is found while unpacking.
         total = total.saturating_add(entry.size);
         if total > limits.unpacked_bytes {
-            return Err(Error::unpacked(limits.unpacked_bytes));
+            return Err(Fault::unpacked(limits.unpacked_bytes));
         }
     }
     let plans = plan(&entries, limits.package_entries)?;
@@ -71,12 +71,12 @@ pub(crate) fn unpack(zip: &[u8], into: &Path, limits: &Limits) -> Result<u64, Er
 }
 
 /// Decides what every entry becomes and proves that the names and links make sense together.
-fn plan<'a>(entries: &[Entry<'a>], limit: u64) -> Result<Vec<(SafePath<'a>, Plan)>, Error> {
+fn plan<'a>(entries: &[Entry<'a>], limit: u64) -> Result<Vec<(SafePath<'a>, Plan)>, Fault> {
     let mut tree = Tree::new(limit);
     let mut targets = 0;
     let mut plans = Vec::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
-        let bad = |why| Error::Entry { index, why };
+        let bad = |why| Fault::Entry { index, why };
         let path = SafePath::parse(entry.name).map_err(bad)?;
         let plan = kind(entry).map_err(bad)?;
         let node = match &plan {
@@ -92,11 +92,11 @@ fn plan<'a>(entries: &[Entry<'a>], limit: u64) -> Result<Vec<(SafePath<'a>, Plan
         }
         tree.insert(path, node).map_err(|refusal| match refusal {
             Refusal::Bad(why) => bad(why),
-            Refusal::Full => Error::TooMany(limit),
+            Refusal::Full => Fault::TooMany(limit),
         })?;
         plans.push((path, plan));
     }
-    tree.check_links().map_err(|(_, why)| Error::Unreadable(why))?;
+    tree.check_links().map_err(|(_, why)| Fault::Unreadable(why))?;
     Ok(plans)
 }
 
@@ -127,22 +127,22 @@ fn link_target(entry: &Entry<'_>) -> Result<String, &'static str> {
     String::from_utf8(target).map_err(|_| "link has no sane target")
 }
 
-fn make_parent(into: &Path, path: &str) -> Result<(), Error> {
+fn make_parent(into: &Path, path: &str) -> Result<(), Fault> {
     path.rsplit_once('/').map_or(Ok(()), |(parent, _)| make_dirs(into, parent))
 }
 
 /// Like `create_dir_all`, but sets the mode of every folder that it makes.
-fn make_dirs(into: &Path, path: &str) -> Result<(), Error> {
+fn make_dirs(into: &Path, path: &str) -> Result<(), Fault> {
     let full = into.join(path);
     if path.is_empty() || full.is_dir() {
         return Ok(());
     }
     make_parent(into, path)?;
-    fs::create_dir(&full).map_err(Error::disk("make a folder"))?;
+    fs::create_dir(&full).map_err(Fault::disk("make a folder"))?;
     set_mode(&full, 0o755)
 }
 
-fn write_file(entry: &Entry<'_>, target: &Path, index: usize, buffer: &mut [u8]) -> Result<(), Error> {
+fn write_file(entry: &Entry<'_>, target: &Path, index: usize, buffer: &mut [u8]) -> Result<(), Fault> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -159,11 +159,11 @@ fn write_file(entry: &Entry<'_>, target: &Path, index: usize, buffer: &mut [u8])
         file.write_all(piece)
     })
     .map_err(|e| match e {
-        Inflate::Damaged(why) => Error::Entry { index, why },
-        Inflate::Disk(source) => Error::Disk { what: "write a file", source },
+        Inflate::Damaged(why) => Fault::Entry { index, why },
+        Inflate::Disk(source) => Fault::Disk { what: "write a file", source },
     })?;
     let mode = if executable(entry, &head) { 0o755 } else { 0o644 };
-    finish(&file, mode, entry.modified).map_err(Error::disk("finish a file"))
+    finish(&file, mode, entry.modified).map_err(Fault::disk("finish a file"))
 }
 
 /// The archive's own word if it gives any permission bits. Archives without (made on Windows, or by code that sets none)
@@ -186,11 +186,11 @@ fn finish(file: &File, mode: u32, modified: Option<u64>) -> std::io::Result<()> 
 }
 
 /// A name that is taken although the tree found it free: the disk folds case or Unicode forms. Refused, not overwritten.
-fn taken(source: std::io::Error, index: usize) -> Error {
+fn taken(source: std::io::Error, index: usize) -> Fault {
     if source.kind() == std::io::ErrorKind::AlreadyExists {
-        return Error::Entry { index, why: "name collides with another" };
+        return Fault::Entry { index, why: "name collides with another" };
     }
-    Error::Disk { what: "make a file", source }
+    Fault::Disk { what: "make a file", source }
 }
 
 #[derive(Debug)]

@@ -256,7 +256,7 @@ fn failed(engine: &Engine, leased: &Leased, config: Option<&AsyncConfig>) -> Nex
         return Next::Bury("RetriesExhausted");
     }
     let pauses = &engine.0.settings.backoff.function_ms;
-    let pause = pauses.get(fair as usize - 1).or(pauses.last()).copied().unwrap_or(0);
+    let pause = pauses.get(fair as usize - 1).or_else(|| pauses.last()).copied().unwrap_or(0);
     Next::Again { in_ms: pause }
 }
 

@@ -42,7 +42,7 @@ impl Shared {
 }
 
 /// A live instance for the call; the bool says that it was started for it.
-pub(crate) async fn place(engine: &Engine, pool: &Arc<Pool>) -> Result<Box<Instance>, Refusal> {
+pub(crate) async fn place(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance, Refusal> {
     loop {
         let asked = pool.ask(engine.0.base.clock.now(), engine.0.settings.limits.waiting_calls);
         let (instance, start) = match asked {
@@ -85,7 +85,7 @@ fn draining() -> Refusal {
 
 impl Engine {
     /// A busy instance that turned out dead: forget and retire it.
-    fn discard(&self, pool: &Arc<Pool>, instance: Box<Instance>, _started: bool) {
+    fn discard(&self, pool: &Arc<Pool>, instance: Instance, _started: bool) {
         if pool.lost(false) {
             spawn_start(self, pool);
         }
@@ -94,7 +94,7 @@ impl Engine {
 }
 
 /// Ends an instance behind the callers' backs.
-pub(crate) fn retire(engine: &Engine, instance: Box<Instance>, reason: &'static str) {
+pub(crate) fn retire(engine: &Engine, instance: Instance, reason: &'static str) {
     let shared = engine.0.clone();
     engine.0.base.tasks.spawn(TaskKind::Request, "retire", async move {
         tracing::debug!(instance = %instance.id, calls = instance.calls, reason, "retire");
@@ -127,7 +127,7 @@ pub(crate) fn spawn_start(engine: &Engine, pool: &Arc<Pool>) {
     });
 }
 
-async fn start(engine: &Engine, pool: &Arc<Pool>) -> Result<Box<Instance>, Refusal> {
+async fn start(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance, Refusal> {
     let platform = |e: Error| Refusal::Platform(Arc::new(e));
     let shared = &engine.0;
     let _permit = shared.starts.acquire().await.map_err(|_| draining())?;
@@ -145,14 +145,7 @@ async fn start(engine: &Engine, pool: &Arc<Pool>) -> Result<Box<Instance>, Refus
         Ok(guest) => {
             let now = shared.base.clock.now();
             let init_us = u64::try_from((now - begun).as_micros()).unwrap_or(u64::MAX);
-            Ok(Box::new(Instance {
-                id,
-                guest,
-                idle_since: now,
-                paused: false,
-                calls: 0,
-                init_us: Some(init_us),
-            }))
+            Ok(Instance { id, guest, idle_since: now, paused: false, calls: 0, init_us: Some(init_us) })
         }
         Err(e) => {
             shared.alive.fetch_sub(1, Ordering::Relaxed);

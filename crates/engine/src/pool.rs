@@ -38,7 +38,7 @@ pub(crate) enum Refusal {
     Platform(Arc<Error>),
 }
 
-pub(crate) type Grant = Result<Box<Instance>, Refusal>;
+pub(crate) type Grant = Result<Instance, Refusal>;
 
 pub(crate) struct Pool {
     pub(crate) function: Arc<Function>,
@@ -49,7 +49,7 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct State {
     /// Last in, first out: the rest can cool down.
-    idle: Vec<Box<Instance>>,
+    idle: Vec<Instance>,
     waiting: VecDeque<oneshot::Sender<Grant>>,
     starting: usize,
     busy: usize,
@@ -68,7 +68,7 @@ struct Failing {
 
 /// What a call gets when it asks for an instance.
 pub(crate) enum Asked {
-    Warm(Box<Instance>),
+    Warm(Instance),
     Wait { grant: oneshot::Receiver<Grant>, start: bool },
     Refused(Refusal),
 }
@@ -76,7 +76,7 @@ pub(crate) enum Asked {
 /// What becomes of an instance that is given back.
 pub(crate) enum Back {
     Kept,
-    Retire(Box<Instance>),
+    Retire(Instance),
 }
 
 impl Pool {
@@ -116,7 +116,7 @@ impl Pool {
     }
 
     /// An instance came up: to the first call that still waits, else to idle.
-    pub(crate) fn started(&self, mut instance: Box<Instance>, now: Instant) -> Back {
+    pub(crate) fn started(&self, mut instance: Instance, now: Instant) -> Back {
         let mut state = self.lock();
         state.starting -= 1;
         state.failing = None;
@@ -163,7 +163,7 @@ impl Pool {
     }
 
     /// A busy instance is free again. `counted`: it still counts as settling.
-    pub(crate) fn give_back(&self, mut instance: Box<Instance>, counted: bool, now: Instant) -> Back {
+    pub(crate) fn give_back(&self, mut instance: Instance, counted: bool, now: Instant) -> Back {
         let mut state = self.lock();
         if counted {
             state.settling = state.settling.saturating_sub(1);
@@ -186,7 +186,7 @@ impl Pool {
     }
 
     /// Idle instances for which `pick` says yes leave the pool (and count as busy until `put` or `lost`).
-    pub(crate) fn take_idle(&self, mut pick: impl FnMut(&mut Instance) -> bool) -> Vec<Box<Instance>> {
+    pub(crate) fn take_idle(&self, mut pick: impl FnMut(&mut Instance) -> bool) -> Vec<Instance> {
         let mut state = self.lock();
         let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.idle)
             .into_iter()
@@ -198,7 +198,7 @@ impl Pool {
     }
 
     /// Puts an instance back that `take_idle` gave, where it was: its idle time goes on.
-    pub(crate) fn put(&self, instance: Box<Instance>) -> Back {
+    pub(crate) fn put(&self, instance: Instance) -> Back {
         let mut state = self.lock();
         if state.waiting.is_empty() && !state.closed {
             state.busy = state.busy.saturating_sub(1);
@@ -241,7 +241,7 @@ impl State {
     }
 
     /// The instance counts as busy here.
-    fn hand_on(&mut self, mut instance: Box<Instance>) -> Back {
+    fn hand_on(&mut self, mut instance: Instance) -> Back {
         while let Some(waiting) = self.waiting.pop_front() {
             match waiting.send(Ok(instance)) {
                 Ok(()) => return Back::Kept,

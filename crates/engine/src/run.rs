@@ -69,7 +69,7 @@ async fn run(
 }
 
 /// Waits until the guest is ready again; a moment long, later calls may count on it.
-async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Box<Instance>) {
+async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance) {
     let mut counted = true;
     let ready = {
         let mut settled = instance.guest.settled();
@@ -93,7 +93,7 @@ async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Box<Instance>) 
     }
 }
 
-fn gone(engine: &Engine, pool: &Arc<Pool>, instance: Box<Instance>, counted: bool) {
+fn gone(engine: &Engine, pool: &Arc<Pool>, instance: Instance, counted: bool) {
     if pool.lost(counted) {
         spawn_start(engine, pool);
     }

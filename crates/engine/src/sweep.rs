@@ -92,7 +92,7 @@ fn cool(engine: &Engine, pool: &Arc<Pool>, wanted: Option<usize>, now: Instant) 
     }
 }
 
-fn pause(engine: &Engine, pool: &Arc<Pool>, mut instance: Box<Instance>) {
+fn pause(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance) {
     let (engine, pool) = (engine.clone(), pool.clone());
     let tasks = engine.0.base.tasks.clone();
     tasks.spawn(TaskKind::Request, "pause", async move {

@@ -1,16 +1,15 @@
 //! Who calls. On a loopback address any signature is taken at its word; on any other, every request is verified.
 
 mod keys;
-mod wrong;
 
 use std::net::SocketAddr;
 
-use anyfn_policy::{Caller, Rights};
+use anyfn_policy::{Caller, Credential, KeyId, Rights};
 use anyfn_types::{Error, Kind};
 use bytes::Bytes;
 use http::{header::AUTHORIZATION, request::Parts};
 
-pub use keys::{Keys, StoredKey};
+pub use keys::Keys;
 
 use crate::route::Target;
 
@@ -57,26 +56,33 @@ impl Keys {
 }
 
 fn signed(parts: &Parts) -> bool {
-    parts.headers.contains_key(AUTHORIZATION) || parts.uri.query().is_some_and(|q| q.contains("X-Amz-Signature="))
+    parts.headers.contains_key(AUTHORIZATION)
+        || parts.uri.query().is_some_and(|q| q.contains("X-Amz-Signature="))
 }
 
 fn anonymous() -> Identity {
-    let caller = Caller { account: String::new(), key: None, rights: Rights { invoke: false, admin: false } };
+    let caller = Caller { account: String::new(), key: KeyId(String::new()), rights: Rights { invoke: false, admin: false } };
     Identity { caller, service: None, region: None, body: None }
 }
 
 /// Takes the request at its word.
 fn local(parts: &Parts) -> Identity {
-    let credential = anyfn_policy::Credential::of(parts);
-    let account = credential.as_ref().map(|c| c.access_key.as_str());
-    let account = account.filter(|key| key.len() == 12 && key.bytes().all(|b| b.is_ascii_digit()));
-    let caller = Caller {
-        account: account.unwrap_or(DEFAULT_ACCOUNT).to_owned(),
-        key: credential.as_ref().map(|c| c.access_key.clone()),
-        rights: Rights { invoke: true, admin: true },
-    };
+    let credential = Credential::of(&as_signed(parts));
+    let account = credential.as_ref().and_then(Credential::account).unwrap_or(DEFAULT_ACCOUNT).to_owned();
+    let key = KeyId(credential.as_ref().map(|c| c.access_key.clone()).unwrap_or_default());
+    let caller = Caller { account, key, rights: Rights { invoke: true, admin: true } };
     let (service, region) = credential.map_or((None, None), |c| (Some(c.service), Some(c.region)));
     Identity { caller, service, region, body: None }
+}
+
+/// The parts of a request that a signature speaks of.
+fn as_signed(parts: &Parts) -> anyfn_policy::Request<'_> {
+    anyfn_policy::Request {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+    }
 }
 
 fn unauthenticated(text: &str) -> Error {

@@ -47,14 +47,17 @@ impl Budget {
                 () = clock.sleep(SILENCE) => return Err(Error::new(Kind::Timeout, "body_timeout", "the body did not arrive in time")),
             };
             let Some(frame) = frame else { break };
-            let frame = frame.map_err(|e| Error::invalid("body_broken", "the body ended early").caused_by(e))?;
+            let frame =
+                frame.map_err(|e| Error::invalid("body_broken", "the body ended early").caused_by(e))?;
             let Ok(data) = frame.into_data() else { continue };
             if (bytes.len() + data.len()) as u64 > limit {
                 return Err(too_large(limit));
             }
             while share.len() * PIECE < bytes.len() + data.len() {
                 let permit = self.0.clone().try_acquire_owned();
-                let busy = |_| Error::new(Kind::Unavailable, "overloaded", "too many large requests at once; try again");
+                let busy = |_| {
+                    Error::new(Kind::Unavailable, "overloaded", "too many large requests at once; try again")
+                };
                 share.push(permit.map_err(busy)?);
             }
             bytes.extend_from_slice(&data);

@@ -15,7 +15,7 @@ mod route;
 mod serve;
 mod strict;
 
-pub use authn::{Keys, StoredKey, Trust};
+pub use authn::{Keys, Trust};
 pub use listen::{Bound, Options, bind};
 pub use route::{Route, routes};
 pub use serve::Gateway;

@@ -74,7 +74,8 @@ impl Bound {
             match accepted {
                 Ok((stream, peer)) => {
                     open.add(1);
-                    let (gateway, base, options, open) = (gateway.clone(), base.clone(), options.clone(), open.clone());
+                    let (gateway, base, options, open) =
+                        (gateway.clone(), base.clone(), options.clone(), open.clone());
                     let trust = self.trust;
                     base.tasks.clone().spawn(TaskKind::Request, "connection", async move {
                         connection(stream, peer, trust, gateway, &base, &options, permit).await;

@@ -39,7 +39,12 @@ impl Gateway {
     }
 
     /// Always answers.
-    pub(crate) async fn serve(&self, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+    pub(crate) async fn serve(
+        &self,
+        request: http::Request<Incoming>,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Response {
         let (mut parts, body) = request.into_parts();
         let target = target(&parts, self.domain.as_deref());
         match target {
@@ -48,6 +53,7 @@ impl Gateway {
             Target::Metrics => return self.metrics(&parts, trust, peer),
             _ => {}
         }
+        name_host(&mut parts);
         let base_url = base_url(&parts);
         strip_internal(&mut parts.headers);
         let limit = match target {
@@ -105,10 +111,22 @@ impl Gateway {
     }
 }
 
+/// HTTP/2 says the host in `:authority`; signatures and dialects look for the header.
+fn name_host(parts: &mut Parts) {
+    if parts.headers.contains_key(header::HOST) {
+        return;
+    }
+    let host = parts.uri.authority().and_then(|a| header::HeaderValue::from_str(a.as_str()).ok());
+    if let Some(host) = host {
+        parts.headers.insert(header::HOST, host);
+    }
+}
+
 /// The scheme and host that the caller used, for addresses in answers.
 fn base_url(parts: &Parts) -> String {
     let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("127.0.0.1:4566");
+    let host =
+        host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("127.0.0.1:4566");
     format!("http://{host}")
 }
 

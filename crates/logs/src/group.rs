@@ -4,10 +4,7 @@ mod recover;
 
 pub(crate) use recover::{read_entry, seek};
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyfn_core::ports::{Durability, Expect, Record};
 use anyfn_types::{Millis, Namespace, Result};
@@ -90,7 +87,7 @@ pub(crate) struct State {
     ingested: Millis,
     /// Stream records are right for all entries before this.
     checkpoint: u64,
-    streams: HashMap<String, Cached>,
+    streams: BTreeMap<String, Cached>,
     tick: u64,
 }
 

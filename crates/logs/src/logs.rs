@@ -1,7 +1,7 @@
 //! The room's handle: its ports, and the groups that are open.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct Groups {
-    open: HashMap<(Namespace, String), Slot>,
+    open: BTreeMap<(Namespace, String), Slot>,
     tick: u64,
 }
 

@@ -1,11 +1,9 @@
 //! Lines that wait to be written: bounded as a whole and per stream, so that a flood takes nothing from its neighbours.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyfn_core::ports::{LogLine, LogTarget};
+use indexmap::IndexMap;
 use tokio::sync::Notify;
 
 use crate::options::Options;
@@ -29,7 +27,8 @@ pub(crate) struct Pending {
 
 #[derive(Debug, Default)]
 struct Inner {
-    targets: HashMap<LogTarget, Waiting>,
+    /// In the order in which they first printed, so that two runs of a simulation write the same.
+    targets: IndexMap<LogTarget, Waiting>,
     waiting: usize,
     /// Taken by the writer, not yet written.
     writing: usize,
@@ -97,7 +96,7 @@ impl Pending {
     }
 
     /// Everything that waits. It counts against the bounds until `written`.
-    pub(crate) fn take(&self) -> HashMap<LogTarget, Waiting> {
+    pub(crate) fn take(&self) -> IndexMap<LogTarget, Waiting> {
         let inner = &mut *self.lock();
         inner.writing += std::mem::take(&mut inner.waiting);
         std::mem::take(&mut inner.targets)

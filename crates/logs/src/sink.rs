@@ -1,11 +1,11 @@
 //! Takes what functions print without ever making them wait, and writes it behind.
 
-use std::collections::HashMap;
-
+use anyfn_base::TaskKind;
 use anyfn_core::ports::{Durability, LogLine, LogSink, LogTarget};
 use anyfn_types::{Millis, Namespace, Result};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
+use indexmap::IndexMap;
 
 use crate::{
     group::{AHEAD_MS, Batch, GroupRecord},
@@ -62,7 +62,7 @@ impl Logs {
                 () = clock.sleep(self.0.options.write_every) => {}
                 () = self.0.pending.full.notified() => {}
             }
-            self.flush().await;
+            self.write_pending().await;
             if clock.now() >= checkpoint_at {
                 self.try_checkpoint().await;
                 checkpoint_at = clock.now() + self.0.options.checkpoint_every;
@@ -78,8 +78,16 @@ impl Logs {
     }
 
     /// Writes what was printed until now; when it returns, it can be read. Lines that cannot be written are dropped and
-    /// counted, and a line in their stream says so later.
+    /// counted, and a line in their stream says so later. A caller who stops waiting loses nothing: the writing is a
+    /// task of its own.
     pub async fn flush(&self) {
+        let logs = self.clone();
+        let write = async move { logs.write_pending().await };
+        // The only error is that the task panicked, which the runtime has told about.
+        let _ = self.0.base.tasks.spawn(TaskKind::Request, "logs-flush", write).await;
+    }
+
+    async fn write_pending(&self) {
         let writing = self.0.writing.lock().await;
         let taken = self.0.pending.take();
         if !taken.is_empty() {
@@ -92,13 +100,13 @@ impl Logs {
     /// `flush`, and brings the records of all streams up to date. The writer does this when the tasks stop; call it again
     /// after the drain for what was printed meanwhile.
     pub async fn finish(&self) {
-        self.flush().await;
+        self.write_pending().await;
         self.try_checkpoint().await;
     }
 
-    async fn write_groups(&self, taken: HashMap<LogTarget, Waiting>) {
+    async fn write_groups(&self, taken: IndexMap<LogTarget, Waiting>) {
         let now = self.0.base.clock.wall();
-        let mut groups: HashMap<(Namespace, String), Vec<Job>> = HashMap::new();
+        let mut groups: IndexMap<(Namespace, String), Vec<Job>> = IndexMap::new();
         for (target, waiting) in taken {
             let key = (target.namespace.clone(), target.group.clone());
             groups.entry(key).or_default().push(job(target, waiting, now));

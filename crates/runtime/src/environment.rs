@@ -77,7 +77,8 @@ fn defaults(plan: &Plan) -> Vec<(&'static str, String)> {
         ("PATH", format!("{bin}/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin")),
         (
             "LD_LIBRARY_PATH",
-            "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib".to_owned(),
+            "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+                .to_owned(),
         ),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
         ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000".to_owned()),
@@ -145,6 +146,3 @@ pub(crate) fn of_runtime(with: &BringUp, plan: &Plan, log: &LogTarget) -> Vec<(S
 pub(crate) fn of_extension(runtime: &[(String, String)]) -> Vec<(String, String)> {
     runtime.iter().filter(|(name, _)| !RUNTIME_ONLY.contains(&name.as_str())).cloned().collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -32,8 +32,9 @@ pub(crate) fn timed_out_text(after: Duration) -> String {
 
 pub(crate) fn too_large(size: u64, limit: u64) -> Failure {
     let error_type = "Function.ResponseSizeTooLarge";
-    let message =
-        format!("Response payload size ({size} bytes) exceeded maximum allowed payload size ({limit} bytes).");
+    let message = format!(
+        "Response payload size ({size} bytes) exceeded maximum allowed payload size ({limit} bytes)."
+    );
     Failure {
         handled_by_runtime: false,
         error_type: error_type.to_owned(),
@@ -95,6 +96,7 @@ fn signal_name(signal: i32) -> String {
 /// A type that a runtime gave in a header, made safe for logs and headers. Lambda replaces what it does not know;
 /// we keep what is printable, because SDK users read it.
 pub(crate) fn clean_type(given: Option<&str>) -> String {
-    let clean: String = given.unwrap_or_default().chars().filter(|c| c.is_ascii_graphic()).take(256).collect();
+    let clean: String =
+        given.unwrap_or_default().chars().filter(|c| c.is_ascii_graphic()).take(256).collect();
     if clean.is_empty() { "Runtime.Unknown".to_owned() } else { clean }
 }

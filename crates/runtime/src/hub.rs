@@ -34,7 +34,11 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    pub(crate) fn new(base: Base, facts: Facts, external: Vec<String>) -> (Arc<Self>, mpsc::Receiver<Answer>) {
+    pub(crate) fn new(
+        base: Base,
+        facts: Facts,
+        external: Vec<String>,
+    ) -> (Arc<Self>, mpsc::Receiver<Answer>) {
         let (answers, heard) = mpsc::channel(ANSWERS);
         let machine = Mutex::new(Machine::new(external));
         (Arc::new(Self { facts, base, machine, turn: watch::Sender::new(()), answers }), heard)

@@ -74,19 +74,30 @@ impl Interpreters {
     /// a `bin` (as pyenv, nvm and asdf lay them out). Blocks; runs each `node` found once to ask for its version.
     pub(crate) fn find(more: &[PathBuf]) -> Self {
         let mut all = Self::default();
-        let mut folders = vec![PathBuf::from("/usr/bin"), PathBuf::from("/usr/local/bin")];
+        for folder in ["/usr/bin", "/usr/local/bin"] {
+            all.look(Path::new(folder));
+        }
+        all.look_into(more);
+        all
+    }
+
+    fn look_into(&mut self, more: &[PathBuf]) {
+        let mut folders = Vec::new();
         for folder in more {
             folders.push(folder.clone());
             folders.push(folder.join("bin"));
             let mut versions: Vec<_> =
                 fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
             versions.sort();
-            folders.extend(versions.into_iter().flat_map(|version| [version.join("bin"), version.join("installation/bin")]));
+            folders.extend(
+                versions
+                    .into_iter()
+                    .flat_map(|version| [version.join("bin"), version.join("installation/bin")]),
+            );
         }
         for folder in folders {
-            all.look(&folder);
+            self.look(&folder);
         }
-        all
     }
 
     fn look(&mut self, folder: &Path) {
@@ -97,7 +108,9 @@ impl Interpreters {
             if let Some(minor) = minor {
                 self.add(Language::Python, (3, minor), &entry.path());
             }
-            if name == "node" && let Some(major) = node_major(&entry.path()) {
+            if name == "node"
+                && let Some(major) = node_major(&entry.path())
+            {
                 self.add(Language::Node, (major, 0), &entry.path());
             }
         }
@@ -116,11 +129,14 @@ impl Interpreters {
         if let Some(found) = self.0.get(&(language, release)) {
             return Ok(Choice { found: found.clone(), release, notice: None });
         }
-        let missing = || Error::NoInterpreter { runtime: runtime.to_owned(), install: install(language, release) };
+        let missing =
+            || Error::NoInterpreter { runtime: runtime.to_owned(), install: install(language, release) };
         if mode == RuntimesMode::Exact {
             return Err(missing());
         }
-        let distance = |at: &Release| (at.0.abs_diff(release.0), at.1.abs_diff(release.1), u32::MAX - at.0, u32::MAX - at.1);
+        let distance = |at: &Release| {
+            (at.0.abs_diff(release.0), at.1.abs_diff(release.1), u32::MAX - at.0, u32::MAX - at.1)
+        };
         let nearest = self.0.iter().filter(|((family, _), _)| *family == language);
         let ((_, release), found) = nearest.min_by_key(|((_, at), _)| distance(at)).ok_or_else(missing)?;
         let notice = format!("{runtime} is not on this host; {} serves it", name(language, *release));
@@ -128,6 +144,10 @@ impl Interpreters {
     }
 
     /// Everything found.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (String, &Found)> {
+        self.0.iter().map(|((language, release), found)| (name(*language, *release), found))
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Found> {
         self.0.values()
     }
@@ -142,7 +162,9 @@ fn name(language: Language, (major, minor): Release) -> String {
 
 fn install(language: Language, (major, minor): Release) -> String {
     match language {
-        Language::Python => format!("install Python {major}.{minor} (for example `pyenv install {major}.{minor}`)"),
+        Language::Python => {
+            format!("install Python {major}.{minor} (for example `pyenv install {major}.{minor}`)")
+        }
         Language::Node => format!("install Node.js {major} (for example `nvm install {major}`)"),
     }
 }
@@ -159,14 +181,16 @@ fn place(path: &Path) -> Option<Found> {
         return None;
     }
     let within = host.strip_prefix(prefix).ok()?.to_str()?;
-    let target = if TAKEN.iter().any(|folder| prefix.starts_with(folder)) { ELSEWHERE } else { prefix.to_str()? };
+    let target =
+        if TAKEN.iter().any(|folder| prefix.starts_with(folder)) { ELSEWHERE } else { prefix.to_str()? };
     let bind = Bind { source: prefix.to_owned(), target: target.to_owned() };
     Some(Found { inside: format!("{target}/{within}"), bind: Some(bind), host })
 }
 
 /// `v22.11.0` → 22.
 fn node_major(path: &Path) -> Option<u32> {
-    let output = Command::new(path).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let output =
+        Command::new(path).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     text.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }

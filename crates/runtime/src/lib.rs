@@ -4,15 +4,17 @@
 //! name. Both must be brought up in a sandbox, be handed one call at a time, be watched for exits, deadlines and floods
 //! of output, and be told from the platform's own faults.
 //!
-//! Parts: `Lambda` is the contract; `interpreters` and `plan` decide which process to start; `environment` what it sees;
+//! Parts: `Lambda` is the contract; `interpreters` and `plan` decide which process to start (`compiled` makes
+//! it start faster); `environment` what it sees;
 //! `machine` is the pure state machine of one guest, shared by two transports: `api` (HTTP, for real runtime interface
 //! clients, custom runtimes and extensions) and `link` (frames on a socket pair, for the bootstraps that this room
 //! ships); `output` cuts what the guest prints into log lines, `platform_log` adds the platform's own; `live` and `guest`
 //! bring these together behind the port.
 //! Must not know: how a sandbox is made, where code or logs are kept, who calls and why.
 
-mod api;
 mod answer;
+mod api;
+mod compiled;
 mod environment;
 mod error;
 mod failure;

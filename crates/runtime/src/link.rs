@@ -73,7 +73,8 @@ impl Link {
         head.put_u8(INVOKE);
         head.put_u64_le(call.deadline_ms);
         for text in [&call.id, &call.arn, &call.trace, &call.client_context, ""] {
-            let length = u16::try_from(text.len()).map_err(|_| io::Error::other("a head field is too long"))?;
+            let length =
+                u16::try_from(text.len()).map_err(|_| io::Error::other("a head field is too long"))?;
             head.put_u16_le(length);
             head.put_slice(text.as_bytes());
         }

@@ -16,8 +16,9 @@ use tokio::{net::UnixStream, sync::mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    Error, api,
+    Error,
     answer::Answer,
+    api,
     environment::{self, API_PORT},
     failure,
     hub::{Facts, Hub},
@@ -32,8 +33,6 @@ use crate::{
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Lambda gives one core per 1,769 MiB.
 const MIB_PER_CORE: u32 = 1769;
-/// Thousandths of a core at least, so that small functions start in useful time.
-const CPU_MILLIS_MIN: u32 = 80;
 const TMP_INODES_PER_MIB: u64 = 256;
 
 #[derive(Debug)]
@@ -77,14 +76,17 @@ impl From<NoPlan> for StartError {
     }
 }
 
-/// Thousandths of a core for a memory size.
-pub(crate) fn cpu_millis(memory_mib: u32) -> u32 {
-    (memory_mib.saturating_mul(1000) / MIB_PER_CORE).max(CPU_MILLIS_MIN)
+/// Thousandths of a core for a memory size, `least` at least.
+pub(crate) fn cpu_millis(memory_mib: u32, least: u32) -> u32 {
+    (memory_mib.saturating_mul(1000) / MIB_PER_CORE).max(least)
 }
 
 fn sandbox_spec(with: &BringUp, plan: &Plan, shared: &Shared) -> SandboxSpec {
     let config = &with.version.config;
-    let at = |source: &std::path::Path, target: &str| Bind { source: source.to_owned(), target: target.to_owned() };
+    let at = |source: &std::path::Path, target: &str| Bind {
+        source: source.to_owned(),
+        target: target.to_owned(),
+    };
     let mut binds = vec![at(&with.code.path, "/var/task"), at(&shared.runtime_dir, "/var/runtime")];
     binds.extend(with.layers.as_ref().map(|layers| at(&layers.path, "/opt")));
     binds.extend(plan.bind.clone());
@@ -93,7 +95,7 @@ fn sandbox_spec(with: &BringUp, plan: &Plan, shared: &Shared) -> SandboxSpec {
         hostname: "localhost".to_owned(),
         binds,
         memory_bytes: u64::from(config.memory_mib) * MIB,
-        cpu_millis: cpu_millis(config.memory_mib),
+        cpu_millis: cpu_millis(config.memory_mib, with.limits.cpu_millis_min),
         pids: with.limits.pids,
         open_files: with.limits.open_files,
         tmp_bytes: u64::from(config.ephemeral.mib) * MIB,
@@ -128,8 +130,10 @@ impl Live {
         with: &BringUp,
         log: &LogTarget,
     ) -> Result<(Self, Starting), StartError> {
-        let roots = Roots { code: &with.code.path, layers: with.layers.as_ref().map(|layers| layers.path.as_path()) };
-        let plan = plan(&with.version.config, roots, &shared.interpreters, shared.mode)?;
+        let roots =
+            Roots { code: &with.code.path, layers: with.layers.as_ref().map(|layers| layers.path.as_path()) };
+        let mut plan = plan(&with.version.config, roots, &shared.interpreters, shared.mode)?;
+        shared.compiled.apply(&mut plan);
         let external = roots.extensions();
         if external.len() > EXTENSIONS_MAX {
             let text = format!("Extension limit ({EXTENSIONS_MAX}) reached");
@@ -139,11 +143,13 @@ impl Live {
         let spec = sandbox_spec(with, &plan, &shared);
         let mut sandbox = with.isolation.create(spec).await.map_err(StartError::Platform)?;
         let (hub, heard) = Hub::new(shared.base.clone(), facts(with), external.clone());
-        let listener = sandbox.take_listener().ok_or(Error::NoListener).map_err(|e| StartError::Platform(e.into()))?;
+        let listener =
+            sandbox.take_listener().ok_or(Error::NoListener).map_err(|e| StartError::Platform(e.into()))?;
         api::serve(listener, hub.clone(), end.clone()).map_err(setup("listener"))?;
         let (pipes, readers) = Pipes::new().map_err(setup("pipes"))?;
-        let output = Output::start(&shared.base, &with.limits, (with.logs.clone(), log.clone()), readers, &end)
-            .map_err(setup("pipes"))?;
+        let output =
+            Output::start(&shared.base, &with.limits, (with.logs.clone(), log.clone()), readers, &end)
+                .map_err(setup("pipes"))?;
         let mut live = Self {
             shared,
             hub,
@@ -173,7 +179,13 @@ impl Live {
                 cwd: "/".to_owned(),
                 fds: pipes.output().map_err(setup("pipes"))?,
             };
-            let launch = |_| StartError::Function(failure::found("Extension.LaunchError", None, &format!("extension {name} could not be started")));
+            let launch = |_| {
+                StartError::Function(failure::found(
+                    "Extension.LaunchError",
+                    None,
+                    &format!("extension {name} could not be started"),
+                ))
+            };
             let id = self.sandbox.spawn(spec).await.map_err(launch)?;
             self.extensions.push((id, name.clone()));
         }
@@ -185,8 +197,13 @@ impl Live {
         if !self.extensions.is_empty() {
             self.reach(until, |machine| machine.extensions.registered()).await?;
         }
+        let compile = starting.plan.compile.clone();
         self.start_runtime(starting).await?;
-        self.reach(until, |machine| machine.at_rest()).await
+        self.reach(until, |machine| machine.at_rest()).await?;
+        if let Some((release, interpreter)) = compile {
+            self.shared.compiled.prepare(&self.shared.base, release, interpreter);
+        }
+        Ok(())
     }
 
     async fn start_runtime(&mut self, starting: Starting) -> Result<(), Trouble> {
@@ -207,14 +224,22 @@ impl Live {
         // What the platform starts of its own is there; what the package brings may be for another machine.
         let failed = |error: anyfn_types::Error| match plan.framed {
             true => Trouble::Platform(error),
-            false => Trouble::Failed(failure::found("Runtime.InvalidEntrypoint", None, &format!("fork/exec {program} failed"))),
+            false => Trouble::Failed(failure::found(
+                "Runtime.InvalidEntrypoint",
+                None,
+                &format!("fork/exec {program} failed"),
+            )),
         };
         self.runtime = Some(self.sandbox.spawn(spec).await.map_err(failed)?);
         Ok(())
     }
 
     /// Waits during the init phase.
-    async fn reach(&mut self, until: Instant, there: fn(&crate::machine::Machine) -> bool) -> Result<(), Trouble> {
+    async fn reach(
+        &mut self,
+        until: Instant,
+        there: fn(&crate::machine::Machine) -> bool,
+    ) -> Result<(), Trouble> {
         let hub = self.hub.clone();
         loop {
             let moment = tokio::select! {
@@ -309,7 +334,8 @@ impl Live {
 
     /// The runtime closed its end; its exit should follow at once.
     async fn exit_soon(&self) -> Exit {
-        let closed = Exit { process: self.runtime, kind: anyfn_core::ports::ExitKind::Code(0), out_of_memory: false };
+        let closed =
+            Exit { process: self.runtime, kind: anyfn_core::ports::ExitKind::Code(0), out_of_memory: false };
         tokio::select! {
             exit = next_exit(&*self.sandbox) => exit,
             () = self.shared.base.clock.sleep(LAST_WORDS) => closed,
@@ -330,7 +356,9 @@ impl Live {
             () = std::future::ready(()), if matches!(self.wire, Wire::Http(_)) => Heard::Closed,
         };
         match heard {
-            Heard::Answer(answer) | Heard::AnswerAndNext(answer) if self.framed_step(&answer) => Moment::Said(answer),
+            Heard::Answer(answer) | Heard::AnswerAndNext(answer) if self.framed_step(&answer) => {
+                Moment::Said(answer)
+            }
             _ => self.ended(exit, id),
         }
     }
@@ -339,9 +367,20 @@ impl Live {
         let extension = self.extensions.iter().find(|(process, _)| Some(*process) == exit.process);
         if let Some((_, name)) = extension {
             let error_type = self.hub.look().extensions.exit_type(name);
-            return Moment::Ended(failure::extension_exited(error_type, id, &exit), format!("extension {name} exited"));
+            return Moment::Ended(
+                failure::extension_exited(error_type, id, &exit),
+                format!("extension {name} exited"),
+            );
         }
         Moment::Ended(failure::exited(id, &exit), failure::exit_text(&exit))
+    }
+
+    /// Kills what is left, gives the sandbox back, and takes the last lines.
+    pub(crate) async fn destroy(self, instance: anyfn_types::InstanceId) {
+        if let Err(error) = self.sandbox.destroy().await {
+            tracing::warn!(%instance, ?error, "a sandbox was not given back whole");
+        }
+        self.output.drain();
     }
 
     /// It is known to have ended.

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     /// The interpreter's folder, first in `PATH`.
     pub(crate) bin: Option<String>,
     pub(crate) bind: Option<Bind>,
+    /// The interpreter on the host that may compile our bootstrap for later.
+    pub(crate) compile: Option<(Release, PathBuf)>,
 }
 
 /// Why there is no plan.
@@ -73,14 +75,17 @@ impl Roots<'_> {
     fn executable(&self, inside: &str) -> bool {
         let file = self.host(inside).and_then(|path| fs::symlink_metadata(path).ok());
         // A link is believed: what it means is only known inside.
-        file.is_some_and(|file| file.is_symlink() || (file.is_file() && file.permissions().mode() & 0o111 != 0))
+        file.is_some_and(|file| {
+            file.is_symlink() || (file.is_file() && file.permissions().mode() & 0o111 != 0)
+        })
     }
 
     /// Executables in `/opt/extensions`, by name, ascending.
     pub(crate) fn extensions(&self) -> Vec<String> {
         let folder = self.layers.map(|layers| layers.join("extensions"));
         let entries = folder.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.retain(|name| !name.starts_with('.') && self.executable(&format!("/opt/extensions/{name}")));
         names.sort();
         names
@@ -114,7 +119,9 @@ pub(crate) fn plan(
     };
     if let Some(wrapper) = config.env.get("AWS_LAMBDA_EXEC_WRAPPER").filter(|wrapper| !wrapper.is_empty()) {
         if roots.host(wrapper).is_some() && !roots.executable(wrapper) {
-            return Err(no_entry(&format!("{wrapper}: not found or not executable (AWS_LAMBDA_EXEC_WRAPPER)")));
+            return Err(no_entry(&format!(
+                "{wrapper}: not found or not executable (AWS_LAMBDA_EXEC_WRAPPER)"
+            )));
         }
         plan.argv.insert(0, wrapper.clone());
     }
@@ -141,6 +148,7 @@ fn managed(language: Language, choice: Choice) -> Plan {
         telemetry: true,
         language: Some((language, choice.release)),
         bin: bin_of(&choice.found.inside),
+        compile: (language == Language::Python).then_some((choice.release, choice.found.host)),
         bind: choice.found.bind,
     }
 }
@@ -159,13 +167,16 @@ fn command(
         language: None,
         bin: None,
         bind: None,
+        compile: None,
     };
     if let Some((language, _)) = parse(&config.runtime) {
         let choice = interpreters.choose(&config.runtime, mode)?;
         plan.language = Some((language, choice.release));
         plan.bin = bin_of(&choice.found.inside);
         plan.telemetry = true;
-        if (language == Language::Python && config.command[0].starts_with("python")) || config.command[0] == "node" {
+        if (language == Language::Python && config.command[0].starts_with("python"))
+            || config.command[0] == "node"
+        {
             plan.argv[0] = choice.found.inside;
         }
         plan.bind = choice.found.bind;
@@ -202,7 +213,7 @@ fn provided(roots: Roots<'_>) -> Result<Plan, NoPlan> {
 }
 
 fn plain(argv: Vec<String>) -> Plan {
-    Plan { argv, framed: false, telemetry: false, language: None, bin: None, bind: None }
+    Plan { argv, framed: false, telemetry: false, language: None, bin: None, bind: None, compile: None }
 }
 
 /// The first entry of a folder whose name starts with `start`.
@@ -220,7 +231,8 @@ fn missing(config: &Config, install: &str) -> NoPlan {
 
 fn java(config: &Config, roots: Roots<'_>) -> Result<Plan, NoPlan> {
     const CLIENT: &str = "aws-lambda-java-runtime-interface-client";
-    let java = installed("java").ok_or_else(|| missing(config, "install a Java runtime (`java` in /usr/bin)"))?;
+    let java =
+        installed("java").ok_or_else(|| missing(config, "install a Java runtime (`java` in /usr/bin)"))?;
     let layers = roots.layers.map(|layers| layers.join("java/lib"));
     let folders = [Some(roots.code.join("lib")), layers];
     if !folders.iter().flatten().any(|folder| entry(folder, CLIENT).is_some()) {
@@ -240,9 +252,12 @@ fn ruby(config: &Config, roots: Roots<'_>) -> Result<Plan, NoPlan> {
     for (host, inside) in places.into_iter().chain(layers) {
         let Some(abi) = host.as_deref().and_then(|host| entry(host, "")) else { continue };
         let Some(gem) = entry(&abi.join("gems"), "aws_lambda_ric-") else { continue };
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = |path: &Path| {
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        };
         let gem = format!("{inside}/{}/gems/{}", name(&abi), name(&gem));
-        let argv = [ruby, "-I", &format!("{gem}/lib"), &format!("{gem}/bin/aws_lambda_ric.rb"), &config.handler];
+        let argv =
+            [ruby, "-I", &format!("{gem}/lib"), &format!("{gem}/bin/aws_lambda_ric.rb"), &config.handler];
         return Ok(plain(argv.map(str::to_owned).to_vec()));
     }
     Err(no_entry("add the gem aws_lambda_ric to the package (vendor/bundle) or to a layer (ruby/gems)"))

@@ -73,7 +73,12 @@ impl PlatformLog {
     }
 
     /// Only for an init phase that did not end well; a good one is told in the first call's report.
-    pub(crate) fn init_report(&self, took: Duration, status: Status, error_type: Option<&str>) -> Option<String> {
+    pub(crate) fn init_report(
+        &self,
+        took: Duration,
+        status: Status,
+        error_type: Option<&str>,
+    ) -> Option<String> {
         let mut record = json!({
             "initializationType": "on-demand", "phase": "init", "status": status.name(),
             "metrics": {"durationMs": ms(took)},

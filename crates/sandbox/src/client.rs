@@ -19,7 +19,8 @@ use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketTy
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    Error, HelperCommand, OnGone, Options,
+    HelperCommand, OnGone, Options,
+    error::Error,
     link::Link,
     packet,
     proto::{Answer, Ask, Fault, Hello, Request, Told},
@@ -92,11 +93,18 @@ impl Client {
         answered.map_err(|_| Error::Late("helper"))?.unwrap_or(Err(Error::HelperGone))
     }
 
-    /// Who hears of the end of a sandbox. Registered before it is made.
-    pub(crate) fn watch(&self, id: InstanceId) -> oneshot::Receiver<Exit> {
+    /// Who hears of the end of a sandbox. Registered before it is made; an error if there is one of this id.
+    pub(crate) fn watch(&self, id: InstanceId) -> Result<oneshot::Receiver<Exit>, Error> {
+        let mut sandboxes = lock(&self.sandboxes);
+        if self.is_gone() {
+            return Err(Error::HelperGone);
+        }
+        if sandboxes.contains_key(&id) {
+            return Err(Error::Refused("this instance exists".into()));
+        }
         let (sender, gone) = oneshot::channel();
-        lock(&self.sandboxes).insert(id, sender);
-        gone
+        sandboxes.insert(id, sender);
+        Ok(gone)
     }
 
     /// Asks for the end of a sandbox without waiting for it.

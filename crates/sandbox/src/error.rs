@@ -6,7 +6,8 @@ use anyfn_types::Kind;
 
 /// Faults of this room.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+#[allow(clippy::error_impl_error, reason = "a room's error is called so throughout the workspace")]
+pub(crate) enum Error {
     /// The helper could not be started or reached.
     #[error("the sandbox helper did not start: {0}")]
     HelperStart(#[source] io::Error),

@@ -13,8 +13,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
-    Error, Options,
+    Options,
     client::Client,
+    error::Error,
     proto::{Create, Request},
     running::{Lease, Running},
 };
@@ -117,12 +118,9 @@ fn watch_over(shared: &Shared) -> impl Future<Output = ()> + Send + 'static {
 impl Isolation for Processes {
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, anyfn_types::Error> {
         let client = self.client();
-        if client.is_gone() {
-            return Err(Error::HelperGone.into());
-        }
         let id = spec.id;
         let request = Request::Create(Box::new(frame(spec)?));
-        let running = Running::start(&self.0.base, Lease::new(client, id), request, &self.0.options).await?;
+        let running = Running::start(&self.0.base, Lease::new(client, id)?, request, &self.0.options).await?;
         Ok(Box::new(running))
     }
 

@@ -19,8 +19,9 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Error, Options,
+    Options,
     client::{Client, exit_kind},
+    error::Error,
     link::Link,
     packet::{self, FDS_MAX},
     proto::{Answer, Order, Report, Request},
@@ -41,8 +42,10 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    pub(crate) fn new(client: Arc<Client>, id: InstanceId) -> Self {
-        Self { client, id, held: true }
+    /// Takes the id; gives also who hears of the sandbox's end.
+    pub(crate) fn new(client: Arc<Client>, id: InstanceId) -> Result<(Self, oneshot::Receiver<Exit>), Error> {
+        let gone = client.watch(id)?;
+        Ok((Self { client, id, held: true }, gone))
     }
 }
 
@@ -78,12 +81,11 @@ impl Running {
     /// Asks the helper for the sandbox and waits until it stands.
     pub(crate) async fn start(
         base: &Base,
-        lease: Lease,
+        (lease, gone): (Lease, oneshot::Receiver<Exit>),
         request: Request,
         options: &Options,
     ) -> Result<Self, Error> {
         let (client, id) = (lease.client.clone(), lease.id);
-        let gone = client.watch(id);
         let (_, mut fds) = client.ask(request).await?;
         let socket = fds.pop().ok_or_else(|| Error::Frame("a sandbox without a control socket".into()))?;
         let link = Link::new(socket)?;
@@ -209,13 +211,11 @@ impl Sandbox for Running {
     }
 
     async fn freeze(&self) -> Result<(), anyfn_types::Error> {
-        self.ask(Request::Freeze(self.lease.id)).await?;
-        Ok(())
+        Ok(self.pause(true).await?)
     }
 
     async fn thaw(&self) -> Result<(), anyfn_types::Error> {
-        self.ask(Request::Thaw(self.lease.id)).await?;
-        Ok(())
+        Ok(self.pause(false).await?)
     }
 
     async fn usage(&self) -> Result<Usage, anyfn_types::Error> {
@@ -240,6 +240,18 @@ impl Sandbox for Running {
 }
 
 impl Running {
+    /// By the freezer; where the host has none, by signals.
+    async fn pause(&self, paused: bool) -> Result<(), Error> {
+        let id = self.lease.id;
+        match self.ask(if paused { Request::Freeze(id) } else { Request::Thaw(id) }).await {
+            Err(Error::Step { source, .. }) if source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                let order = packet::encode(&Order::Pause(paused))?;
+                self.control.link.send(&order, &[]).await.map_err(|_| Error::Gone)
+            }
+            other => other.map(drop),
+        }
+    }
+
     async fn launch(&self, spec: ProcessSpec) -> Result<ProcessId, Error> {
         let program = check(&spec)?;
         let process = self.control.next.fetch_add(1, Ordering::Relaxed);

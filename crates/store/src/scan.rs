@@ -39,7 +39,9 @@ impl<'a> Scanner<'a> {
             self.buffer.drain(..offset.min(self.buffer.len()));
             self.start = self.at;
             let have = self.buffer.len();
-            self.buffer.resize(wanted.max(CHUNK).max(have), 0);
+            let rest = self.file.len().during("reading a segment")?.saturating_sub(self.start);
+            let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+            self.buffer.resize(wanted.max(CHUNK).min(rest).max(have), 0);
             let read = self.file.read_at(&mut self.buffer[have..], self.start + have as u64);
             self.buffer.truncate(have + read.during("reading a segment")?);
             return Ok(&self.buffer);

@@ -101,8 +101,10 @@ impl Isolation for PlainProcesses {
             return Err(failed(io::Error::other("the namespaces did not come up (root is needed)")));
         }
         let parent = holder.id().ok_or_else(|| failed(io::Error::other("the holder is gone")))?;
-        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).map_err(failed)?;
-        let inside = children.trim().parse().map_err(|_| failed(io::Error::other("the holder has no child")))?;
+        let children =
+            std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).map_err(failed)?;
+        let inside =
+            children.trim().parse().map_err(|_| failed(io::Error::other("the holder has no child")))?;
         let listener = spec.listen.map(|port| listen_inside(inside, port)).transpose().map_err(failed)?;
         let (sender, exits) = mpsc::channel(EXITS);
         Ok(Box::new(Plain {
@@ -216,7 +218,8 @@ impl Sandbox for Plain {
     }
 
     async fn signal(&self, process: ProcessId, signal: i32) -> Result<(), Error> {
-        let signal = Signal::from_named_raw(signal).ok_or_else(|| failed(io::Error::other("no such signal")))?;
+        let signal =
+            Signal::from_named_raw(signal).ok_or_else(|| failed(io::Error::other("no such signal")))?;
         let pids = self.pids.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, pid)) = pids.iter().find(|(id, _)| *id == process) {
             signal_group(*pid, signal);
@@ -240,7 +243,8 @@ impl Sandbox for Plain {
 
     async fn usage(&self) -> Result<Usage, Error> {
         let pids = self.pids.lock().unwrap_or_else(PoisonError::into_inner);
-        let statuses = pids.iter().filter_map(|(_, pid)| std::fs::read_to_string(format!("/proc/{pid}/status")).ok());
+        let statuses =
+            pids.iter().filter_map(|(_, pid)| std::fs::read_to_string(format!("/proc/{pid}/status")).ok());
         let mut usage = Usage::default();
         for status in statuses {
             let field = |name: &str| {

@@ -13,6 +13,8 @@ mod sh;
 mod suite;
 mod tidy;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -32,19 +34,26 @@ enum Verb {
     Test(suite::Args),
     /// The benchmarks; arguments go to them
     Bench(bench::Args),
-    /// Writes crates/aws-model/src/generated from the pinned API models
-    Codegen(codegen::Args),
     /// The house rules only
     Tidy,
+    /// Write crates/aws-model/src/generated from the pinned API models
+    Codegen(codegen::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().verb {
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
         Verb::Setup(args) => setup::run(&args),
         Verb::Check => check::run(),
-        Verb::Test(args) => suite::run(&args),
+        Verb::Test(args) => return suite::run(&args),
         Verb::Bench(args) => bench::run(&args),
-        Verb::Codegen(args) => codegen::run(&args),
         Verb::Tidy => tidy::run(),
-    }
+        Verb::Codegen(args) => codegen::run(&args),
+    };
+    done.map_or_else(complain, |()| ExitCode::SUCCESS)
+}
+
+/// What went wrong and why, without a back trace: the reader's mistake is rarely in here.
+fn complain(error: anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }

@@ -1,8 +1,8 @@
 //! All tests, counted: setup, one build, the workspace's tests, then the conformance suite.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, process::ExitCode};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{setup, sh};
 
@@ -28,28 +28,38 @@ impl fmt::Display for Tally {
     }
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
-    let missing = if args.no_setup { Vec::new() } else { setup::fetch(&setup::Args::default())? };
+/// Its last line counts what ran, whatever happened before.
+pub(crate) fn run(args: &Args) -> ExitCode {
     let mut tally = Tally::default();
+    let ended_well = run_all(args, &mut tally).unwrap_or_else(|error| {
+        println!("error: {error:#}");
+        false
+    });
+    // A suite that ends badly without a count (a crash, a test that would not build) is one failure more.
+    if tally.failed == 0 && !ended_well {
+        tally.failed = 1;
+    }
+    println!("{tally}");
+    if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Gives whether all programs ended well.
+fn run_all(args: &Args, tally: &mut Tally) -> Result<bool> {
+    let missing = if args.no_setup { Vec::new() } else { setup::fetch(&setup::Args::default())? };
+    tally.skipped += missing.len() as u64;
     sh::run(sh::cargo().args(["test", "--workspace", "--locked", "--no-run"]))?;
     let mut tests = sh::cargo();
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     let tests_ok = sh::watch(&mut tests, |line| tally.see_test(line))?;
-    let conform_ok = conform(&mut tally)?;
+    let conform_ok = conform(tally)?;
     println!();
     for name in &tally.names {
         println!("FAILED: {name}");
     }
     if !args.no_setup {
         println!("{}", setup::summary(&missing));
-        tally.skipped += missing.len() as u64;
     }
-    // A suite that ends badly without a count (a crash, a test that would not build) is one failure more.
-    if tally.failed == 0 && !(tests_ok && conform_ok) {
-        tally.failed += 1;
-    }
-    println!("{tally}");
-    if tally.failed > 0 { bail!("tests failed") } else { Ok(()) }
+    Ok(tests_ok && conform_ok)
 }
 
 /// Runs the cases with real clients. Their program ends with a line as `Tally` prints it.
@@ -62,7 +72,7 @@ fn conform(tally: &mut Tally) -> Result<bool> {
     let mut last = None;
     let mut suite = sh::cargo();
     suite.args(["run", "--locked", "--quiet", "--package", "anyfn-conform"]);
-    let ok = sh::watch(&mut suite, |line| last = Tally::parse(line).or(last.take()))?;
+    let ok = sh::watch(&mut suite, |line| last = Tally::parse(line).or_else(|| last.take()))?;
     let Some(counted) = last else {
         println!("conform: it ended without its closing line");
         return Ok(false);

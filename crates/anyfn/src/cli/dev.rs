@@ -39,7 +39,7 @@ pub(crate) async fn run(args: DevArgs, print: &Printer) -> anyhow::Result<ExitCo
     let running = server::start(&settings, print).await?;
     let mut over = args.over.overrides();
     over.url = Some(true);
-    let client = Client::new(&running.address(), running.key(), None);
+    let client = Client::new(&running.address(), None, None);
     let followed = follow(&args, &client, &over, print);
     tokio::select! {
         result = followed => {
@@ -97,7 +97,12 @@ async fn once(args: &DevArgs, client: &Client, over: &Overrides, print: &Printer
             if print.json {
                 print.value(&serde_json::json!({ "name": s.name, "state": s.state, "url": s.url }));
             } else {
-                print.line(&format!("{} is {} at {}", print.bold(&s.name), s.state, s.url.unwrap_or_default()));
+                print.line(&format!(
+                    "{} is {} at {}",
+                    print.bold(&s.name),
+                    s.state,
+                    s.url.unwrap_or_default()
+                ));
             }
             Some(s.name)
         }

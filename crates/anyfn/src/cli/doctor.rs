@@ -63,7 +63,11 @@ async fn report(args: &DoctorArgs, dir: &std::path::Path, print: &Printer) -> an
     }
     print.line(&print.bold("limits"));
     print.line(&format!("  open files of the server: {limits} (10,000 connections want 20,000: ulimit -n)"));
-    let verdict = if capabilities.complete() { "this host isolates functions fully" } else { "parts of the isolation are missing; `anyfn up --isolation=required` would refuse" };
+    let verdict = if capabilities.complete() {
+        "this host isolates functions fully"
+    } else {
+        "parts of the isolation are missing; `anyfn up --isolation=required` would refuse"
+    };
     print.line(verdict);
     Ok(ExitCode::SUCCESS)
 }

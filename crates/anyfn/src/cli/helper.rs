@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyfn_sandbox::Serve;
 use clap::Args;
 
 #[derive(Args, Debug)]
@@ -15,11 +16,14 @@ pub(crate) struct HelperArgs {
     /// The user whose servers may connect.
     #[arg(long, value_name = "UID")]
     pub(crate) uid: Option<u32>,
+    /// Folders that servers may show to functions: their data folders and where interpreters lie. May be given more than once.
+    #[arg(long, value_name = "DIR", requires = "socket")]
+    pub(crate) data: Vec<PathBuf>,
 }
 
 pub(crate) fn main(args: &HelperArgs) -> ExitCode {
     if let (Some(path), Some(uid)) = (&args.socket, args.uid) {
-        return serve(path.clone(), uid);
+        return serve(Serve { path: path.clone(), uid, bind_roots: args.data.clone() });
     }
     if args.fd != Some(0) {
         return fail("say --socket PATH --uid UID; without them the server starts the helper itself");
@@ -30,8 +34,8 @@ pub(crate) fn main(args: &HelperArgs) -> ExitCode {
     }
 }
 
-fn serve(path: PathBuf, uid: u32) -> ExitCode {
-    match anyfn_sandbox::serve_at(&anyfn_sandbox::Serve { path, uid, ..Default::default() }) {
+fn serve(with: Serve) -> ExitCode {
+    match anyfn_sandbox::serve_at(&with) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error.to_string()),
     }

@@ -39,7 +39,8 @@ pub(crate) struct InvokeArgs {
 
 pub(crate) async fn run(args: InvokeArgs, print: &Printer) -> anyhow::Result<ExitCode> {
     let body = event(&args)?;
-    let (name, qualifier) = args.name.split_once(':').map_or((args.name.as_str(), None), |(n, q)| (n, Some(q)));
+    let (name, qualifier) =
+        args.name.split_once(':').map_or((args.name.as_str(), None), |(n, q)| (n, Some(q)));
     let qualifier = qualifier.map(|q| format!("&qualifier={}", component(q))).unwrap_or_default();
     let mode = if args.queue { "queue" } else { "wait" };
     let path = format!("functions/{}/invoke?mode={mode}&tail=1{qualifier}", component(name));

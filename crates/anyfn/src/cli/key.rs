@@ -3,7 +3,8 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyfn_base::Base;
-use anyfn_gateway::{Keys, StoredKey};
+use anyfn_gateway::Keys;
+use anyfn_policy::{Rights, StoredKey};
 use anyfn_store::Store;
 use clap::{Args, Subcommand};
 
@@ -42,38 +43,43 @@ pub(crate) async fn run(args: KeyArgs, print: &Printer) -> anyhow::Result<ExitCo
     let base = Base::system();
     let dir = settings::data_dir(args.data.as_ref())?;
     let public = |e: anyfn_types::Error| anyhow::anyhow!("{}", e.public);
-    let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default()).await.map_err(public)?;
+    let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default())
+        .await
+        .map_err(public)?;
     let keys = Keys::open(base, store.records()).await.map_err(public)?;
     match args.action {
         Action::Create { account, invoke_only } => {
-            let key = keys.create(&account, invoke_only).await.map_err(public)?;
-            show_new(&key, print);
+            let rights = Rights { invoke: true, admin: !invoke_only };
+            show_new(&keys.create(&account, rights).await.map_err(public)?, print);
         }
-        Action::Ls => {
-            let all = keys.list().await.map_err(public)?;
-            if print.json {
-                let rows: Vec<_> = all.iter().map(|k| serde_json::json!({ "id": k.id, "account": k.account, "invoke_only": k.invoke_only })).collect();
-                print.value(&rows);
-            } else {
-                let rows: Vec<_> = all.iter().map(|k| vec![k.id.clone(), k.account.clone(), if k.invoke_only { "invoke" } else { "admin" }.to_owned()]).collect();
-                print.table(&["KEY", "ACCOUNT", "RIGHTS"], &rows);
-            }
-        }
+        Action::Ls => show_all(&keys.list(), print),
         Action::Rm { id } => {
             keys.revoke(&id).await.map_err(public)?;
             print.line(&format!("revoked {id}"));
         }
     }
-    store.close().await.map_err(public)?;
+    store.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-fn show_new(key: &StoredKey, print: &Printer) {
+fn show_all(keys: &[StoredKey], print: &Printer) {
     if print.json {
-        print.value(&serde_json::json!({ "id": key.id, "secret": key.secret, "account": key.account }));
-    } else {
-        print.line(&format!("AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}", key.id, key.secret));
-        print.line(&format!("ANYFN_KEY={}:{}", key.id, key.secret));
-        print.note("the secret is shown only now");
+        let row = |k: &StoredKey| serde_json::json!({ "id": k.id.0, "account": k.account, "admin": k.rights.admin });
+        print.value(&keys.iter().map(row).collect::<Vec<_>>());
+        return;
     }
+    let rights = |k: &StoredKey| if k.rights.admin { "admin" } else { "invoke" }.to_owned();
+    let rows: Vec<_> = keys.iter().map(|k| vec![k.id.0.clone(), k.account.clone(), rights(k)]).collect();
+    print.table(&["KEY", "ACCOUNT", "RIGHTS"], &rows);
+}
+
+fn show_new(key: &StoredKey, print: &Printer) {
+    let (id, secret) = (&key.id.0, key.secret.expose());
+    if print.json {
+        print.value(&serde_json::json!({ "id": id, "secret": secret, "account": key.account }));
+        return;
+    }
+    print.line(&format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}"));
+    print.line(&format!("ANYFN_KEY={id}.{secret}"));
+    print.note("the secret is shown only now");
 }

@@ -101,8 +101,11 @@ pub(crate) async fn describe(args: NameArgs, print: &Printer) -> anyhow::Result<
             ),
         ),
     ];
-    let optional = [("notice", d.notice.clone()), ("description", Some(d.description.clone())), ("url", s.url.clone())];
-    pairs.extend(optional.into_iter().filter_map(|(name, text)| Some((name, text.filter(|t| !t.is_empty())?))));
+    let optional =
+        [("notice", d.notice.clone()), ("description", Some(d.description.clone())), ("url", s.url.clone())];
+    pairs.extend(
+        optional.into_iter().filter_map(|(name, text)| Some((name, text.filter(|t| !t.is_empty())?))),
+    );
     for (name, version) in &d.aliases {
         pairs.push(("alias", format!("{name} -> {version}")));
     }
@@ -116,7 +119,10 @@ pub(crate) async fn describe(args: NameArgs, print: &Printer) -> anyhow::Result<
                 iso_millis(r.accepted),
                 r.id.uuid(),
                 format!("{:?}", r.result),
-                format!("{:.2} ms", std::time::Duration::from_micros(r.billing.duration_us).as_secs_f64() * 1e3),
+                format!(
+                    "{:.2} ms",
+                    std::time::Duration::from_micros(r.billing.duration_us).as_secs_f64() * 1e3
+                ),
                 if r.billing.cold { "cold".to_owned() } else { String::new() },
             ]
         };

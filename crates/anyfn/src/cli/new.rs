@@ -12,7 +12,7 @@ const TEMPLATES: [Template; 3] = [
     Template {
         name: "hello-python",
         about: "a Python function that greets",
-        files: &[("app.py", include_str!("../../../../examples/hello-python/app.py"))],
+        files: &[("lambda_function.py", include_str!("../../../../examples/hello-python/lambda_function.py"))],
     },
     Template {
         name: "hello-node",
@@ -46,10 +46,12 @@ pub(crate) struct NewArgs {
 pub(crate) fn run(args: &NewArgs, print: &Printer) -> anyhow::Result<ExitCode> {
     let Some(name) = &args.template else {
         if print.json {
-            let all: Vec<_> = TEMPLATES.iter().map(|t| serde_json::json!({ "name": t.name, "about": t.about })).collect();
+            let all: Vec<_> =
+                TEMPLATES.iter().map(|t| serde_json::json!({ "name": t.name, "about": t.about })).collect();
             print.value(&all);
         } else {
-            let rows: Vec<_> = TEMPLATES.iter().map(|t| vec![t.name.to_owned(), t.about.to_owned()]).collect();
+            let rows: Vec<_> =
+                TEMPLATES.iter().map(|t| vec![t.name.to_owned(), t.about.to_owned()]).collect();
             print.table(&["TEMPLATE", "WHAT IT IS"], &rows);
         }
         return Ok(ExitCode::SUCCESS);

@@ -1,12 +1,14 @@
 //! Rooms from settings.
 
-use std::{collections::HashMap, fs, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, fs, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc, time::Duration,
+};
 
 use anyfn_artifact::Roots;
 use anyfn_base::Base;
 use anyfn_core::{
     Registry,
-    ports::{Artifacts, Contract, Isolation, Network},
+    ports::{Artifacts, Contract, Network},
 };
 use anyfn_dialect_aws::Aws;
 use anyfn_dialect_native::Native;
@@ -33,7 +35,9 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
         .create(&dir)
         .with_context(|| format!("make the data folder {}", dir.display()))?;
     let dir = dir.canonicalize().with_context(|| format!("find the data folder {}", dir.display()))?;
-    let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default()).await.map_err(public)?;
+    let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default())
+        .await
+        .map_err(public)?;
     let keys = Keys::open(base.clone(), store.records()).await.map_err(public)?;
     refuse_open(args, keys.any())?;
     let bound = bind_all(args).await?;
@@ -45,7 +49,8 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     let isolation = guests::isolation(&base, &dir, args, &lambda).await?;
     let capabilities = isolation.capabilities();
     check_isolation(args, &capabilities)?;
-    let contracts: HashMap<String, Arc<dyn Contract>> = HashMap::from([("lambda".to_owned(), Arc::new(lambda) as _)]);
+    let contracts: HashMap<String, Arc<dyn Contract>> =
+        HashMap::from([("lambda".to_owned(), Arc::new(lambda) as _)]);
     let ports = Ports {
         registry: registry.clone(),
         artifacts: artifacts.clone(),
@@ -88,7 +93,9 @@ async fn bind_all(args: &ServerArgs) -> anyhow::Result<Vec<anyfn_gateway::Bound>
     let mut bound = Vec::new();
     for address in &args.listen {
         let one = anyfn_gateway::bind(*address).await;
-        bound.push(one.with_context(|| format!("listen on {address}: is another server there? try --listen 127.0.0.1:0"))?);
+        bound.push(one.with_context(|| {
+            format!("listen on {address}: is another server there? try --listen 127.0.0.1:0")
+        })?);
     }
     Ok(bound)
 }
@@ -107,8 +114,10 @@ fn check_isolation(args: &ServerArgs, capabilities: &anyfn_core::ports::Capabili
 
 /// A name for what the server makes outside of its data folder; the same for the same folder.
 pub(super) fn name_of(dir: &Path) -> String {
-    let hash = dir.as_os_str().as_encoded_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| {
-        (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3)
-    });
+    let hash = dir
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
     format!("{hash:016x}")
 }

@@ -22,7 +22,8 @@ pub(crate) fn lambda(base: Base, dir: &Path, mode: RuntimesMode) -> anyhow::Resu
         RuntimesMode::Nearest => anyfn_runtime::RuntimesMode::Nearest,
         RuntimesMode::Exact => anyfn_runtime::RuntimesMode::Exact,
     };
-    let options = anyfn_runtime::Options { state: dir.join("run"), mode, search: settings::interpreter_folders() };
+    let options =
+        anyfn_runtime::Options { state: dir.join("run"), mode, search: settings::interpreter_folders() };
     Lambda::new(base, &options).map_err(|e| anyhow::anyhow!("{e}"))
 }
 
@@ -66,15 +67,23 @@ fn options(dir: &Path, helper: Option<PathBuf>, lambda: &Lambda) -> anyfn_sandbo
         Some(socket) => HelperCommand::Connect(socket),
         None => HelperCommand::Exec(["/proc/self/exe", "helper", "--fd", "0"].map(str::to_owned).to_vec()),
     };
-    let mut options = anyfn_sandbox::Options::new(helper, name_of(dir), dir.join("scratch"));
+    let scratch = dir.join("scratch");
+    // If it cannot be made, the helper says what that costs.
+    let _ = std::fs::create_dir_all(&scratch);
+    let mut options = anyfn_sandbox::Options::new(helper, name_of(dir), scratch);
     options.bind_roots = vec![dir.join("code"), dir.join("run")];
     options.bind_roots.extend(lambda.prefixes());
     options
 }
 
 /// What this host can isolate, for `doctor`.
-pub(crate) async fn capabilities(dir: &Path, helper: Option<PathBuf>, lambda: &Lambda) -> anyhow::Result<Capabilities> {
+pub(crate) async fn capabilities(
+    dir: &Path,
+    helper: Option<PathBuf>,
+    lambda: &Lambda,
+) -> anyhow::Result<Capabilities> {
     let base = Base::system();
-    let processes = Processes::start(base, options(dir, helper, lambda)).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+    let processes =
+        Processes::start(base, options(dir, helper, lambda)).await.map_err(|e| anyhow::anyhow!("{e}"))?;
     Ok(processes.capabilities())
 }

@@ -51,7 +51,7 @@ fn folder(dir: &Path, file: &File) -> Result<Project, Error> {
     if is_executable(&dir.join("bootstrap")) {
         return Ok(native(None));
     }
-    if let Some(project) = python(dir)?.or(node(dir)?).or(rust(dir)) {
+    if let Some(project) = found(dir)? {
         return Ok(project);
     }
     // The file names what detection could not find: believe it.
@@ -65,6 +65,13 @@ fn folder(dir: &Path, file: &File) -> Result<Project, Error> {
         dir.display()
     );
     Err(Error::invalid("project_unknown", text))
+}
+
+fn found(dir: &Path) -> Result<Option<Project>, Error> {
+    if let Some(python) = python(dir)? {
+        return Ok(Some(python));
+    }
+    Ok(node(dir)?.or_else(|| rust(dir)))
 }
 
 fn native(note: Option<String>) -> Project {
@@ -120,10 +127,12 @@ fn exports_handler(source: &str) -> bool {
     source.lines().map(words).any(|line| {
         let named = |start: &str| {
             line.strip_prefix(start).is_some_and(|rest| {
-                rest.strip_prefix("handler").is_some_and(|end| !end.starts_with(|c: char| c.is_alphanumeric()))
+                rest.strip_prefix("handler")
+                    .is_some_and(|end| !end.starts_with(|c: char| c.is_alphanumeric()))
             })
         };
-        let declared = ["export const ", "export let ", "export var ", "export function ", "export async function "];
+        let declared =
+            ["export const ", "export let ", "export var ", "export function ", "export async function "];
         declared.into_iter().any(named)
             || ["exports.", "module.exports."].into_iter().any(named)
             || ((line.starts_with("export {") || line.starts_with("module.exports = {"))
@@ -133,9 +142,8 @@ fn exports_handler(source: &str) -> bool {
 
 fn rust(dir: &Path) -> Option<Project> {
     let manifest: toml::Table = fs::read_to_string(dir.join("Cargo.toml")).ok()?.parse().ok()?;
-    let depends = |crate_name: &str| {
-        manifest.get("dependencies").and_then(|all| all.get(crate_name)).is_some()
-    };
+    let depends =
+        |crate_name: &str| manifest.get("dependencies").and_then(|all| all.get(crate_name)).is_some();
     if !depends("lambda_runtime") && !depends("lambda_http") {
         return None;
     }
@@ -199,7 +207,8 @@ fn single(path: &Path) -> Result<Project, Error> {
     let (runtime, handler) = match extension {
         "py" => {
             let source = look(path)?.unwrap_or_default();
-            let function = python_handler(&source).ok_or_else(|| no_handler(path, "def handler(event, context)"))?;
+            let function =
+                python_handler(&source).ok_or_else(|| no_handler(path, "def handler(event, context)"))?;
             (PYTHON, format!("{stem}.{function}"))
         }
         "mjs" | "js" | "cjs" => {

@@ -10,8 +10,8 @@ use anyfn_core::{
 use anyfn_engine::Engine;
 use anyfn_logs::Logs;
 use anyfn_types::{
-    Config, Contract, Ephemeral, Error, Function, FunctionName, FunctionUrl, Invocation, Kind, Limits, Logging, Mode,
-    Namespace, Qualifier, Result, UrlAuth, Version, VersionState,
+    Config, Contract, Ephemeral, Error, Function, FunctionName, FunctionUrl, Invocation, Kind, Limits,
+    Logging, Mode, Namespace, Qualifier, Result, UrlAuth, Version, VersionState,
 };
 use anyfn_web::{Request, Response};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -109,7 +109,10 @@ impl Native {
                 let function = self.0.registry.get(&call.namespace, &function_name(name)?).await?;
                 logs::logs(&call, &function).await
             }
-            _ => Err(Error::not_found("route_not_found", "there is no such route; see the documentation of /_anyfn/v1")),
+            _ => Err(Error::not_found(
+                "route_not_found",
+                "there is no such route; see the documentation of /_anyfn/v1",
+            )),
         }
     }
 }
@@ -184,7 +187,15 @@ impl Call<'_> {
     fn url(&self) -> FunctionUrl {
         let now = self.services.base.clock.wall();
         let id = self.services.base.random.label(32);
-        FunctionUrl { id, alias: None, auth: UrlAuth::None, stream: false, cors: None, created: now, modified: now }
+        FunctionUrl {
+            id,
+            alias: None,
+            auth: UrlAuth::None,
+            stream: false,
+            cors: None,
+            created: now,
+            modified: now,
+        }
     }
 
     fn config(&self, from: &DeployConfig) -> Result<Config> {
@@ -208,7 +219,10 @@ impl Call<'_> {
             handler: from.handler.clone(),
             command: from.command.clone(),
             description: from.description.clone(),
-            role: format!("arn:aws:iam::{}:role/anyfn", self.namespace.as_str().split('.').next().unwrap_or_default()),
+            role: format!(
+                "arn:aws:iam::{}:role/anyfn",
+                self.namespace.as_str().split('.').next().unwrap_or_default()
+            ),
             env: from.env.clone(),
             memory_mib: u32::try_from(memory).unwrap_or(128),
             timeout_ms,
@@ -224,10 +238,16 @@ impl Call<'_> {
         let mode = match self.query.get("mode").map_or("wait", String::as_str) {
             "wait" => Mode::Wait,
             "queue" => Mode::Queue,
-            other => return Err(Error::invalid("mode_invalid", format!("`mode` is `wait` or `queue`, not `{other}`"))),
+            other => {
+                return Err(Error::invalid(
+                    "mode_invalid",
+                    format!("`mode` is `wait` or `queue`, not `{other}`"),
+                ));
+            }
         };
         let qualifier = self.query.get("qualifier").map(|q| Qualifier::parse(q)).transpose()?;
-        let body = if self.request.body.is_empty() { Bytes::from_static(b"{}") } else { self.request.body.clone() };
+        let body =
+            if self.request.body.is_empty() { Bytes::from_static(b"{}") } else { self.request.body.clone() };
         let invocation = Invocation {
             id: self.services.base.random.invocation_id(),
             namespace: self.namespace.clone(),
@@ -267,7 +287,9 @@ fn encode(outcome: Outcome) -> Result<Response> {
             }
             let (word, body, kind) = match reply.result {
                 Ok(ReplyBody::Whole(bytes)) => ("returned", anyfn_web::full(bytes), None),
-                Ok(ReplyBody::Stream { content_type, frames }) => ("returned", anyfn_web::stream(frames), content_type),
+                Ok(ReplyBody::Stream { content_type, frames }) => {
+                    ("returned", anyfn_web::stream(frames), content_type)
+                }
                 Err(failure) => ("failed", anyfn_web::full(failure.payload), None),
             };
             extra.push((headers::OUTCOME, word.into()));
@@ -296,14 +318,19 @@ fn function_name(text: &str) -> Result<FunctionName> {
 }
 
 fn query(text: &str) -> HashMap<String, String> {
-    let decode = |s: &str| percent_encoding::percent_decode_str(&s.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let pair = |part: &str| part.split_once('=').map_or_else(|| (decode(part), String::new()), |(k, v)| (decode(k), decode(v)));
+    let decode =
+        |s: &str| percent_encoding::percent_decode_str(&s.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let pair = |part: &str| {
+        part.split_once('=').map_or_else(|| (decode(part), String::new()), |(k, v)| (decode(k), decode(v)))
+    };
     text.split('&').filter(|part| !part.is_empty()).map(pair).collect()
 }
 
 pub(crate) fn number(query: &HashMap<String, String>, name: &'static str) -> Result<Option<u64>> {
     let parse = |text: &String| {
-        text.parse().map_err(|_| Error::invalid("query_invalid", format!("`{name}` is `{text}`; it must be a number")))
+        text.parse().map_err(|_| {
+            Error::invalid("query_invalid", format!("`{name}` is `{text}`; it must be a number"))
+        })
     };
     query.get(name).map(parse).transpose()
 }

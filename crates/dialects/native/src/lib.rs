@@ -19,6 +19,7 @@ mod handle;
 mod logs;
 
 pub use api::{
-    Deploy, DeployConfig, Described, FunctionSummary, Listing, LogEvent, Problem, ServerInfo, VersionInfo, headers,
+    Deploy, DeployConfig, Described, FunctionSummary, Listing, LogEvent, Problem, ServerInfo, VersionInfo,
+    headers,
 };
 pub use handle::{Native, ROUTES, Services, problem, status};

@@ -20,9 +20,11 @@ const QUEUE: usize = 64;
 pub(crate) async fn logs(call: &Call<'_>, function: &Function) -> Result<Response> {
     let group = function.latest.config.logging.group.clone();
     let group = group.unwrap_or_else(|| format!("/aws/lambda/{}", function.name));
-    let limit = usize::try_from(number(&call.query, "limit")?.unwrap_or(1000)).unwrap_or(1000).clamp(1, 100_000);
+    let limit =
+        usize::try_from(number(&call.query, "limit")?.unwrap_or(1000)).unwrap_or(1000).clamp(1, 100_000);
     let since = number(&call.query, "since")?;
-    let pattern = call.query.get("filter").map_or_else(|| Ok(Pattern::default()), |text| Pattern::parse(text))?;
+    let pattern =
+        call.query.get("filter").map_or_else(|| Ok(Pattern::default()), |text| Pattern::parse(text))?;
     let services = call.services;
     let follow = if call.query.contains_key("follow") {
         let request = FollowRequest {
@@ -39,7 +41,14 @@ pub(crate) async fn logs(call: &Call<'_>, function: &Function) -> Result<Respons
     let (sender, lines) = mpsc::channel::<Bytes>(QUEUE);
     let (logs, namespace) = (services.logs.clone(), call.namespace.clone());
     services.base.tasks.spawn(TaskKind::Background, "log-reader", async move {
-        let request = FilterEvents { streams: Streams::All, start: since, end: None, pattern, limit: PAGE, token: None };
+        let request = FilterEvents {
+            streams: Streams::All,
+            start: since,
+            end: None,
+            pattern,
+            limit: PAGE,
+            token: None,
+        };
         let Ok(last) = past(&logs, &namespace, &group, request, limit, &sender).await else { return };
         let Some(mut follow) = follow else { return };
         while let Some(followed) = follow.next().await {
@@ -68,7 +77,7 @@ async fn past(
 ) -> Result<Option<String>> {
     let mut tail = std::collections::VecDeque::with_capacity(limit.min(PAGE));
     loop {
-        let page = match logs.filter_events(namespace, group, request.clone()).await {
+        let page = match logs.filter_events(namespace, group, &request).await {
             Ok(page) => page,
             Err(e) if e.kind == Kind::NotFound => break,
             Err(e) => return Err(e),

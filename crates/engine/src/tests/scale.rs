@@ -45,7 +45,7 @@ async fn provisioned_instances_are_kept_up() {
     world.engine.invoke(world.call("f", "{}", Mode::Wait)).await.unwrap();
     let name = anyfn_types::FunctionName::new("f").unwrap();
     world.registry.publish(&super::fakes::namespace(), &name, Default::default()).await.unwrap();
-    world.change("f", |f| drop(f.provisioned.insert("1".into(), 3))).await;
+    world.change("f", |f| assert!(f.provisioned.insert("1".into(), 3).is_none())).await;
     let call = || {
         let mut call = world.call("f", "{}", Mode::Wait);
         call.qualifier = Some(anyfn_types::Qualifier::Version(1));

@@ -1,7 +1,7 @@
 //! Opens a group: reads its record, finds the log's end, and takes what lies past the checkpoint into the streams'
 //! records. What the log holds is the truth; the records follow it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use anyfn_core::ports::{Expect, Record};
 use anyfn_types::{Kind, Millis, Namespace, Result};
@@ -45,7 +45,7 @@ impl State {
             offset: 0,
             ingested: 0,
             checkpoint: 0,
-            streams: HashMap::new(),
+            streams: BTreeMap::new(),
             tick: 0,
         };
         state.recover(shared).await?;

@@ -88,7 +88,9 @@ async fn the_sweep_finishes_a_deletion_that_a_crash_cut() {
 
 #[tokio::test(start_paused = true)]
 async fn retention_hides_at_once_and_the_sweep_trims() {
-    let house = House::plain();
+    // The sweep of the background would be there first.
+    let never = std::time::Duration::from_secs(1_000_000_000);
+    let house = House::new(Options { sweep_every: never, ..Options::default() });
     for day in 0..5 {
         house.print(&format!("day{day}"), &["x"]);
         house.print("every", &[&format!("{day}")]);
@@ -115,6 +117,21 @@ async fn retention_hides_at_once_and_the_sweep_trims() {
     house.print("every", &["again"]);
     house.logs.flush().await;
     assert_eq!(house.all("every").await, ["again"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_background_sweeps_by_itself() {
+    let house = House::plain();
+    house.print("s", &["old"]);
+    house.print("t", &["old"]);
+    house.logs.flush().await;
+    house.logs.set_retention(&house.ns, GROUP, Some(1)).await.unwrap();
+    assert_eq!(house.log.entries(), 2);
+    for _ in 0..40 {
+        house.wait(3_600_000).await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.log.entries(), 1);
 }
 
 #[tokio::test(start_paused = true)]

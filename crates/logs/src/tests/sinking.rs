@@ -13,6 +13,31 @@ async fn what_is_printed_can_be_read_after_flush() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_who_stops_waiting_for_a_flush_loses_nothing() {
+    use futures_util::FutureExt as _;
+    let house = House::plain();
+    house.print("s", &["one"]);
+    assert!(house.logs.flush().now_or_never().is_none());
+    house.logs.flush().await;
+    assert_eq!(house.all("s").await, ["one"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_that_is_cut_off_leaves_the_group_as_the_log_has_it() {
+    use futures_util::FutureExt as _;
+    let house = House::plain();
+    house.made(&["s"]).await;
+    house.put("s", &[(START, "one")]).await;
+    let cut = vec![PutEvent { at: START, text: "cut".into() }];
+    assert!(house.logs.put_events(&house.ns, GROUP, "s", cut).now_or_never().is_none());
+    house.put("s", &[(START + 1, "two")]).await;
+    assert_eq!(house.all("s").await, ["one", "two"]);
+    let latest = GetEvents { limit: 9, ..GetEvents::default() };
+    let page = house.logs.get_events(&house.ns, GROUP, "s", &latest).await.unwrap();
+    assert_eq!(texts(&page.events), ["one", "two"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_writer_writes_by_itself_and_once_more_when_it_stops() {
     let house = House::plain();
     house.print("s", &["one"]);

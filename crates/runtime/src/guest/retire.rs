@@ -34,11 +34,7 @@ impl LambdaGuest {
             }
             self.tell(&mut live, shutdown_reason(reason)).await;
         }
-        let Live { sandbox, output, .. } = live;
-        if let Err(error) = sandbox.destroy().await {
-            tracing::warn!(instance = %self.with.instance, ?error, "a sandbox was not given back whole");
-        }
-        output.drain();
+        live.destroy(self.with.instance).await;
     }
 
     async fn tell(&self, live: &mut Live, reason: &'static str) {
@@ -57,14 +53,16 @@ impl LambdaGuest {
                 }
             }
         }
-        let deadline_ms = clock.wall() + u64::try_from((budget - (clock.now() - began).min(budget)).as_millis()).unwrap_or(0);
+        let deadline_ms = clock.wall()
+            + u64::try_from((budget - (clock.now() - began).min(budget)).as_millis()).unwrap_or(0);
         live.hub.change(|machine| machine.extensions.shutdown(reason, deadline_ms));
         self.wait_for_extensions(live, began + budget).await;
     }
 
     async fn wait_for_extensions(&self, live: &mut Live, until: anyfn_base::Instant) {
         let wants = |name: &String| live.hub.look().extensions.wants_shutdown(name);
-        let mut left: Vec<_> = live.extensions.iter().filter(|(_, name)| wants(name)).map(|(id, _)| *id).collect();
+        let mut left: Vec<_> =
+            live.extensions.iter().filter(|(_, name)| wants(name)).map(|(id, _)| *id).collect();
         while !left.is_empty() {
             tokio::select! {
                 exit = live.sandbox.next_exit() => match exit.and_then(|exit| exit.process) {

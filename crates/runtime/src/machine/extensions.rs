@@ -89,7 +89,10 @@ impl Extensions {
             return self.register_internal(name, subscribed, id);
         };
         if extension.phase != Phase::Started {
-            return refuse("Extension.InvalidExtensionState", format!("Extension {name} is already registered"));
+            return refuse(
+                "Extension.InvalidExtensionState",
+                format!("Extension {name} is already registered"),
+            );
         }
         extension.phase = Phase::Registered;
         extension.subscribed = subscribed;
@@ -105,7 +108,10 @@ impl Extensions {
             return refuse("Extension.InvalidExtensionState", "Extension with this name already registered");
         }
         if self.all.len() >= EXTENSIONS_MAX {
-            return refuse("Extension.TooManyExtensions", format!("Extension limit ({EXTENSIONS_MAX}) reached"));
+            return refuse(
+                "Extension.TooManyExtensions",
+                format!("Extension limit ({EXTENSIONS_MAX}) reached"),
+            );
         }
         self.all.push(Extension {
             name: name.to_owned(),
@@ -152,7 +158,8 @@ impl Extensions {
     /// It reports that it failed while it started (`init`) or later.
     pub(crate) fn error(&mut self, id: &str, init: bool) -> Result<(), Refusal> {
         let extension = self.known(id)?;
-        let right = if init { extension.phase == Phase::Registered } else { extension.phase != Phase::Started };
+        let right =
+            if init { extension.phase == Phase::Registered } else { extension.phase != Phase::Started };
         if !right {
             return refuse(
                 "Extension.InvalidExtensionState",

@@ -171,6 +171,11 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
         libc::SYS_personality,
         vec![other_than(0, 0), other_than(0, -1), other_than(0, libc::ADDR_NO_RANDOMIZE)],
     )?;
+    // A limit of 0 instead of 1 would start the host's core program.
+    let core = libc::RLIMIT_CORE as i32;
+    deny(libc::SYS_setrlimit, vec![equal(0, core)])?;
+    let given = SeccompCondition::new(2, seccompiler::SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0);
+    deny(libc::SYS_prlimit64, vec![equal(1, core), given])?;
     sockets(&mut deny)?;
     Ok(rules)
 }

@@ -11,10 +11,14 @@ const MEMLOCK: u64 = 64 * 1024;
 /// Bytes of POSIX message queues.
 const MSGQUEUE: u64 = 819_200;
 
+/// Less than a page means no core file; exactly 1 means that a host's core program is not started either (0 would start
+/// it). The filter denies guests to change it.
+const CORE: u64 = 1;
+
 pub(super) fn set(plan: &Plan<'_>) -> io::Result<()> {
     let spec = plan.spec;
     let mut wanted = vec![
-        (Resource::Core, 0),
+        (Resource::Core, CORE),
         (Resource::Nofile, spec.open_files),
         (Resource::Memlock, MEMLOCK),
         (Resource::Msgqueue, MSGQUEUE),

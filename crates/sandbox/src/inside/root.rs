@@ -24,7 +24,7 @@ use crate::sys::mount::{Attrs, make_private, restrict};
 const QUIET: Attrs = Attrs::NOSUID.and(Attrs::NODEV);
 const READ_ONLY: Attrs = QUIET.and(Attrs::RO);
 /// Any folder of the host that always exists; the new root hangs there until it becomes the root.
-const FOOTHOLD: &str = "/tmp";
+const FOOTHOLD: &str = "/sys";
 /// The host's runtime folders.
 const RUNTIME: &[&str] = &["usr", "bin", "sbin", "lib", "lib64", "lib32", "libx32"];
 /// What runtimes read of the host's `/etc`.
@@ -43,6 +43,8 @@ const ETC: &[&str] = &[
     "protocols",
     "services",
 ];
+/// And what begins so: these hold parts of the runtimes under `/usr`.
+const ETC_FAMILIES: &[&str] = &["java", "python3", "perl", "fonts"];
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom"];
 /// Of `/proc`: what tells of the host or of the kernel's secrets.
 const PROC_HIDDEN: &[&str] = &[
@@ -68,16 +70,20 @@ const PROC_READ_ONLY: &[&str] = &["sys", "bus", "fs", "irq"];
 /// Builds the root and enters it.
 pub(super) fn build(plan: &Plan<'_>) -> Result<(), Trouble> {
     make_private(&tree("/", false).at("open the root")?).at("make mounts private")?;
+    // Before the foothold hides a folder that sources may lie in.
+    let (prefixes, binds) = (prefixes(plan)?, binds(plan)?);
     let root = tmpfs(&[("mode", "0755"), ("size", "1m"), ("nr_inodes", "4096")]).at("make the root")?;
     attach(&root, FOOTHOLD).at("attach the root")?;
     std::env::set_current_dir(FOOTHOLD).at("enter the root")?;
     folders().at("make folders")?;
-    host_folders(plan)?;
+    host_folders()?;
     etc(plan).at("make /etc")?;
     devices(plan).at("make /dev")?;
     tmp(plan).at("make /tmp")?;
     proc().at("make /proc")?;
-    binds(plan)?;
+    for shown in prefixes.iter().chain(&binds) {
+        show(&shown.mount, shown.folder, &shown.inside, READ_ONLY).at("bind")?;
+    }
     switch().at("switch the root")?;
     restrict(&tree("/", false).at("open the root")?, READ_ONLY, false).at("make the root read-only")
 }
@@ -128,7 +134,7 @@ fn folders() -> io::Result<()> {
     symlink("/run", "var/run")
 }
 
-fn host_folders(plan: &Plan<'_>) -> Result<(), Trouble> {
+fn host_folders() -> Result<(), Trouble> {
     for name in RUNTIME {
         let host = Path::new("/").join(name);
         let Ok(kind) = fs::symlink_metadata(&host) else { continue };
@@ -138,14 +144,27 @@ fn host_folders(plan: &Plan<'_>) -> Result<(), Trouble> {
             expose(&host, Path::new(name)).at("bind runtime folders")?;
         }
     }
+    Ok(())
+}
+
+/// A part of the host's tree, detached, and where it will be seen.
+struct Shown {
+    mount: OwnedFd,
+    folder: bool,
+    inside: PathBuf,
+}
+
+/// Runtimes outside of the host's runtime folders.
+fn prefixes(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
+    let mut found = Vec::new();
     for prefix in &plan.common.runtime_prefixes {
         let inside = inner(prefix).at("name a runtime folder")?;
-        // What lies under `/usr` is there already.
         if !RUNTIME.iter().any(|name| inside.starts_with(name)) {
-            expose(prefix, &inside).at("bind a runtime folder")?;
+            let trusted = plan.common.trusted(std::slice::from_ref(prefix));
+            found.push(detach(prefix, trusted, inside).at("open a runtime folder")?);
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// An absolute path as one relative to the new root, without any step up.
@@ -199,8 +218,11 @@ fn etc(plan: &Plan<'_>) -> io::Result<()> {
     for (name, text) in files {
         fs::write(Path::new("etc").join(name), text)?;
     }
-    for name in ETC {
-        let host = Path::new("/etc").join(name);
+    let of_families =
+        fs::read_dir("/etc")?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let of_families = of_families.filter(|name| ETC_FAMILIES.iter().any(|family| name.starts_with(family)));
+    for name in of_families.chain(ETC.iter().map(|name| (*name).to_owned())) {
+        let host = Path::new("/etc").join(&name);
         if host.exists() {
             expose(&host, &Path::new("etc").join(name))?;
         }
@@ -243,7 +265,7 @@ fn proc() -> io::Result<()> {
     restrict(&empty, READ_ONLY, false)?;
     attach(&empty, "run")?;
     let unreadable = fs::File::create(UNREADABLE)?;
-    unreadable.set_permissions(fs::Permissions::from_mode(0))?;
+    unreadable.set_permissions(fs::Permissions::from_mode(0o000))?;
     for name in PROC_HIDDEN {
         let path = Path::new("proc").join(name);
         let Ok(kind) = fs::symlink_metadata(&path) else { continue };
@@ -260,18 +282,23 @@ fn proc() -> io::Result<()> {
     Ok(())
 }
 
-fn binds(plan: &Plan<'_>) -> Result<(), Trouble> {
-    for (source, target) in &plan.spec.binds {
+fn binds(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
+    let trusted = plan.common.trusted(&plan.common.bind_roots);
+    let one = |(source, target): &(String, String)| {
         let inside = inner(Path::new(target)).at("name a bind's target")?;
-        let found = resolve(Path::new(source), &plan.common.bind_roots).at("find a bind's source")?;
-        let flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-        let mount = open_tree(&found, "", flags).at("open a bind's source")?;
-        let kind = rustix::fs::fstat(&found).at("look at a bind's source")?;
-        let folder = rustix::fs::FileType::from_raw_mode(kind.st_mode).is_dir();
-        show(&mount, folder, &inside, READ_ONLY).at("bind")?;
-    }
-    Ok(())
+        detach(Path::new(source), trusted, inside).at("open a bind's source")
+    };
+    plan.spec.binds.iter().map(one).collect()
+}
+
+fn detach(source: &Path, trusted: &[PathBuf], inside: PathBuf) -> io::Result<Shown> {
+    let found = resolve(source, trusted)?;
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let mount = open_tree(&found, "", flags)?;
+    let kind = rustix::fs::fstat(&found)?;
+    let folder = rustix::fs::FileType::from_raw_mode(kind.st_mode).is_dir();
+    Ok(Shown { mount, folder, inside })
 }
 
 /// Opens a source within the roots that the helper was given. No link is followed below them: the server could be made to

@@ -61,8 +61,12 @@ impl House {
     }
 
     pub(crate) fn spec(&self) -> SandboxSpec {
+        Self::spec_of(&self.base)
+    }
+
+    pub(crate) fn spec_of(base: &Base) -> SandboxSpec {
         SandboxSpec {
-            id: self.base.random.instance_id(),
+            id: base.random.instance_id(),
             hostname: "fn".into(),
             binds: Vec::new(),
             memory_bytes: 256 * MIB,
@@ -87,10 +91,11 @@ impl House {
     }
 
     /// Ends the helper and waits until everything is given back.
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(self) -> tempfile::TempDir {
         let drained = self.base.tasks.drain(std::time::Duration::from_secs(20)).await;
         assert_eq!(drained.left.len(), 0, "{drained:?}");
         assert_eq!(cgroups(&self.name), Vec::<PathBuf>::new());
+        self.scratch
     }
 }
 
@@ -149,4 +154,53 @@ pub(crate) async fn python(sandbox: &dyn Sandbox, script: &str) -> String {
     let (exit, text) = run(sandbox, &["/usr/bin/python3", "-I", "-S", "-c", script]).await;
     assert_eq!(exit.kind, ExitKind::Code(0), "{text}");
     text
+}
+
+/// The name of the error of opening a file, or `open`.
+pub(crate) async fn open_file_as_guest(sandbox: &dyn Sandbox, path: &str) -> String {
+    let script = format!(
+        "import errno\ntry: open({path:?}).read(1); print('open')\nexcept OSError as e: print(errno.errorcode[e.errno])"
+    );
+    python(sandbox, &script).await.trim().to_owned()
+}
+
+/// Host pids of everything that a house runs.
+pub(crate) fn processes_of(name: &str) -> Vec<i32> {
+    let mut pids: Vec<i32> = cgroups(name)
+        .iter()
+        .filter_map(|folder| std::fs::read_to_string(folder.join("cgroup.procs")).ok())
+        .flat_map(|text| text.lines().filter_map(|line| line.parse().ok()).collect::<Vec<_>>())
+        .collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
+}
+
+/// The host pid of a house's helper: the parent of an init.
+pub(crate) fn helper_of(name: &str) -> i32 {
+    let ours = processes_of(name);
+    let parent = |pid: &i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("PPid:")).and_then(|n| n.trim().parse::<i32>().ok())
+    };
+    ours.iter().filter_map(parent).find(|parent| !ours.contains(parent)).unwrap()
+}
+
+/// Loop devices over files of a folder.
+pub(crate) fn images_in(folder: &Path) -> usize {
+    let devices = std::fs::read_dir("/sys/block").unwrap().flatten();
+    let behind = devices.filter_map(|d| std::fs::read_to_string(d.path().join("loop/backing_file")).ok());
+    behind.filter(|file| file.starts_with(folder.to_str().unwrap())).count()
+}
+
+/// Waits for something outside of this process that announces itself to nobody.
+pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let clock = anyfn_base::Clock::system();
+    for _ in 0..4000 {
+        if done() {
+            return;
+        }
+        clock.sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("still waiting: {what}");
 }
