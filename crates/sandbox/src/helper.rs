@@ -40,6 +40,8 @@ pub struct Serve {
 pub fn helper_main(socket: OwnedFd) -> ExitCode {
     // The terminal's signals are for the server, which ends us when it has drained.
     let _ = rustix::process::setsid();
+    // If the host runs out of memory, guests go first; that needs a capability, and without it nothing is lost.
+    let _ = fs::write("/proc/self/oom_score_adj", "-500");
     let quiet = File::options().read(true).write(true).open("/dev/null");
     // The socket may be descriptor 0; a sandbox must not get it from there.
     let socket = quiet.and_then(|null| {

@@ -269,7 +269,9 @@ fn proc() -> io::Result<()> {
     for name in PROC_HIDDEN {
         let path = Path::new("proc").join(name);
         let Ok(kind) = fs::symlink_metadata(&path) else { continue };
-        attach(tree(if kind.is_dir() { "run" } else { UNREADABLE }, true)?, &path)?;
+        let nothing = tree(if kind.is_dir() { "run" } else { UNREADABLE }, true)?;
+        restrict(&nothing, READ_ONLY, false)?;
+        attach(&nothing, &path)?;
     }
     for name in PROC_READ_ONLY {
         let path = Path::new("proc").join(name);
