@@ -18,6 +18,7 @@ use rustix::thread::UnshareFlags;
 
 pub(crate) use filter::Filters;
 pub(crate) use ids::Ids;
+pub(crate) use root::own_mounts;
 
 use crate::{
     init,
