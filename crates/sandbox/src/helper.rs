@@ -79,6 +79,10 @@ pub fn serve_at(with: &Serve) -> io::Result<()> {
         }
         if process::fork()?.is_none() {
             let _ = rustix::process::setsid();
+            // The listening socket must not outlive its owner in here.
+            let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+            let keep = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), link.as_fd()];
+            process::close_all_but(&keep)?;
             let roots = Some(with.bind_roots.clone());
             let served = desk::Desk::new(link, roots).and_then(|mut desk| desk.run());
             process::exit_now(i32::from(served.is_err()));
