@@ -24,7 +24,7 @@ mod serve;
 mod strict;
 mod watch;
 
-pub use authn::{Keys, StoredKey, Trust};
+pub use authn::{Keys, Trust};
 pub use connection::Handler;
 pub use listen::{Bound, Options, bind};
 pub use route::{Route, routes};

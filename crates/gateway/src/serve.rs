@@ -53,7 +53,7 @@ impl Gateway {
     }
 
     async fn serve(&self, target: Target, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         match target {
             Target::Health => return anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
             Target::Ready => return self.ready(),
