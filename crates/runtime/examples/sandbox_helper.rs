@@ -1,5 +1,4 @@
 //! The sandbox's privileged helper, for this room's tests over real sandboxes.
-#![allow(unused_crate_dependencies, reason = "an example has all of the room's dependencies")]
 
 use std::{io, os::fd::AsFd as _, process::ExitCode};
 

@@ -33,13 +33,10 @@ pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, end: CancellationToken
     let accept = async move {
         loop {
             let Ok(permit) = permits.clone().acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                // Out of descriptors or a client that left: try again when something else happened.
-                Err(_) => {
-                    tokio::task::yield_now().await;
-                    continue;
-                }
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of descriptors, or a client that left: again when something else has happened.
+                tokio::task::yield_now().await;
+                continue;
             };
             let _slower_without = stream.set_nodelay(true);
             let (hub, end) = (hub.clone(), end.clone());

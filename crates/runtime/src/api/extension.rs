@@ -6,7 +6,11 @@ use hyper::body::Incoming;
 use serde_json::{Value, json as value};
 
 use super::{Answered, accepted, error as refuse, json, refused};
-use crate::{answer::Call, hub::Hub, machine::Event};
+use crate::{
+    answer::Call,
+    hub::Hub,
+    machine::{Event, Refusal},
+};
 
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";
@@ -58,15 +62,21 @@ fn insert(response: &mut Answered, name: &'static str, text: &str) {
 }
 
 /// The identifier, checked for its form first, as Lambda does.
-fn identifier(headers: &HeaderMap) -> Result<&str, Answered> {
+fn identifier(headers: &HeaderMap) -> Result<&str, Refusal> {
     let id = header(headers, IDENTIFIER);
     if id.is_empty() {
         let text = "Missing Lambda-Extension-Identifier header";
-        return Err(refuse(StatusCode::FORBIDDEN, "Extension.MissingExtensionIdentifier", text));
+        return Err(Refusal::Extension {
+            error_type: "Extension.MissingExtensionIdentifier",
+            message: text.to_owned(),
+        });
     }
     if anyfn_types::InstanceId::from_uuid(id).is_none() {
         let text = "Invalid Lambda-Extension-Identifier";
-        return Err(refuse(StatusCode::FORBIDDEN, "Extension.InvalidExtensionIdentifier", text));
+        return Err(Refusal::Extension {
+            error_type: "Extension.InvalidExtensionIdentifier",
+            message: text.to_owned(),
+        });
     }
     Ok(id)
 }
@@ -75,7 +85,7 @@ fn identifier(headers: &HeaderMap) -> Result<&str, Answered> {
 pub(super) async fn next(hub: &Hub, headers: &HeaderMap) -> Answered {
     let id = match identifier(headers) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refusal) => return refused(&refusal),
     };
     if let Err(refusal) = hub.change(|machine| machine.extensions.next(id)) {
         return refused(&refusal);
@@ -110,7 +120,7 @@ fn invoke(call: &Call) -> Value {
 pub(super) fn error(hub: &Hub, headers: &HeaderMap, init: bool) -> Answered {
     let id = match identifier(headers) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refusal) => return refused(&refusal),
     };
     if header(headers, ERROR_TYPE).is_empty() {
         let text = "Lambda-Extension-Function-Error-Type not found";

@@ -149,7 +149,11 @@ id, _, _ = next()
 send(id, [b'one'], {'Lambda-Runtime-Function-Error-Type': 'Mid.Stream', 'Lambda-Runtime-Function-Error-Body': base64.b64encode(b'{}').decode()})
 id, _, _ = next()
 send(id, [b'one'], {}, end=False)
-id, _, _ = next()
+# Until the server has seen that the connection is gone.
+answer = call('GET', '/invocation/next')
+while answer[0] == 403:
+    answer = call('GET', '/invocation/next')
+id = answer[1]['lambda-runtime-aws-request-id']
 call('POST', f'/invocation/{id}/response', '1', {'Lambda-Runtime-Function-Response-Mode': 'bogus'})
 next()
 ";

@@ -148,7 +148,7 @@ async fn modules_are_found_as_packages_and_layers_have_them() {
     let esm = "export const deep = { handler: async () => 'esm' };";
     let cjs = "const d = require('dep'); const l = require('own'); exports.handler = async () => [d, l, require('only')];";
     let package = ("package.json", r#"{"type":"module"}"#);
-    let cases: [(&str, Vec<(&'static str, &str)>, serde_json::Value); 5] = [
+    let cases = [
         ("index.deep.handler", vec![("index.mjs", esm)], value!("esm")),
         ("src/a/index.deep.handler", vec![("src/a/index.js", esm), package], value!("esm")),
         (

@@ -294,3 +294,46 @@ async fn every_python_of_the_host_is_served_by_the_same_bootstrap() {
         assert!(up.log().iter().any(|line| line.starts_with("[ERROR]\t") && line.ends_with("\tsaid")));
     }
 }
+
+#[tokio::test]
+async fn json_is_read_and_written_as_the_standard_package_does() {
+    let bench = Bench::new().await;
+    let text = r"
+import sys
+early = 'json' in sys.modules
+def handler(event, context):
+  import json
+  case = event['case']
+  value = eval(case, {'nan': float('nan'), 'inf': float('inf')})
+  return {'early': early, 'mine': value, 'theirs': json.dumps(value, ensure_ascii=True)}
+";
+    let mut up = bench.up(Spec::python(text)).await;
+    let cases = [
+        "[1, -2, 1.0, 1e300, 2**70, True, None]",
+        "'quote \" back \\\\ tab \\t nul \\0 ü \\U0001f600'",
+        "{1: 'a', None: 'b', True: 'c', 1.5: 'd'}",
+        "[(), [], {}, ('a',)]",
+        "[inf, -inf]",
+    ];
+    for case in cases {
+        let event = value!({"case": case}).to_string();
+        let call = up.call(&format!(" \n{event}\t "));
+        let deadline = up.deadline();
+        let reply = up.guest.invoke(&call, deadline).await.unwrap();
+        let Ok(anyfn_core::ReplyBody::Whole(body)) = reply.result else { panic!("no answer for {case}") };
+        assert!(up.guest.settled().await);
+        let body = std::str::from_utf8(&body).unwrap();
+        let (mine, theirs) = body.split_once(", \"theirs\": ").unwrap();
+        let theirs: String = serde_json::from_str(theirs.strip_suffix('}').unwrap()).unwrap();
+        assert_eq!(mine, format!("{{\"early\": false, \"mine\": {theirs}"));
+    }
+    for body in ["", "{", "[1,]", "1 2", "nul", "\"\u{1}\""] {
+        let failure = up.ask(body).await.unwrap_err();
+        assert_eq!(failure.error_type, "Runtime.UnmarshalError", "{body}");
+        let message = json(&failure)["errorMessage"].as_str().unwrap().to_owned();
+        assert!(
+            message.starts_with("Unable to unmarshal input: ") && message.contains("(char "),
+            "{message}"
+        );
+    }
+}

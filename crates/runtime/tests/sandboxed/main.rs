@@ -1,4 +1,11 @@
 //! The same tests over real sandboxes, and what only those can show.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says what it skips"
+)]
+#![allow(unreachable_pub, reason = "a test has no users")]
 
 #[path = "../lambda/bench.rs"]
 mod bench;
