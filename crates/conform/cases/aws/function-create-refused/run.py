@@ -19,7 +19,7 @@ with error("InvalidParameterValueException", 400, r"Value python2\.2 at 'runtime
 with error("InvalidParameterValueException", 400, r".*reserved keys that are currently not supported for modification\. Reserved keys used in this request: AWS_REGION"):
     create(lam, "bad", wait=False, Environment={"Variables": {"AWS_REGION": "x"}})
 with error("InvalidParameterValueException", 400, r".*exceeded the 4KB limit.*"):
-    create(lam, "bad", wait=False, Environment={"Variables": {"A": "x" * 4100}})
+    create(lam, "bad", wait=False, Environment={"Variables": {"AA": "x" * 4100}})
 with error("ValidationException", 400, r"1 validation error detected: Value 'nobody' at 'role' failed to satisfy constraint: .*"):
     create(free, "bad", wait=False, Role="nobody")
 with error("ValidationException", 400, r"1 validation error detected: Value 'a b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: .*"):

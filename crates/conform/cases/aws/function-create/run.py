@@ -3,12 +3,12 @@ from conform import *
 
 lam = client("lambda")
 package = python()
-made = status(create(lam, "whole", package, wait=False, Description="d", Environment={"Variables": {"A": "1"}},
+made = status(create(lam, "whole", package, wait=False, Description="d", Environment={"Variables": {"AA": "1"}},
                      MemorySize=256, Timeout=7, Tags={"team": "x"}), 201)
 arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:whole"
 has(made, FunctionName="whole", FunctionArn=arn, Runtime="python3.12", Role=ROLE, Handler="app.handler",
     CodeSize=len(package), Description="d", Timeout=7, MemorySize=256, Version="$LATEST", PackageType="Zip",
-    CodeSha256=base64.b64encode(hashlib.sha256(package).digest()).decode(), Environment={"Variables": {"A": "1"}},
+    CodeSha256=base64.b64encode(hashlib.sha256(package).digest()).decode(), Environment={"Variables": {"AA": "1"}},
     TracingConfig={"Mode": "PassThrough"}, Architectures=..., EphemeralStorage={"Size": 512}, State="Pending",
     StateReasonCode="Creating", StateReason="The function is being created.",
     SnapStart={"ApplyOn": "None", "OptimizationStatus": "Off"}, RuntimeVersionConfig=...,

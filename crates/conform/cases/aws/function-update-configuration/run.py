@@ -4,16 +4,16 @@ lam = client("lambda")
 source = """
 import os
 def handler(event, context):
-    return [os.environ.get("A"), os.environ.get("B"), int(context.memory_limit_in_mb)]
+    return [os.environ.get("AA"), os.environ.get("BB"), int(context.memory_limit_in_mb)]
 def other(event, context):
     return "other"
 """
-create(lam, "conf", python(source), Environment={"Variables": {"A": "1"}}, Description="first")
+create(lam, "conf", python(source), Environment={"Variables": {"AA": "1"}}, Description="first")
 same(run(lam, "conf"), ["1", None, 128])
 before = lam.get_function_configuration(FunctionName="conf")
-done = status(lam.update_function_configuration(FunctionName="conf", Environment={"Variables": {"B": "2"}}, MemorySize=192,
+done = status(lam.update_function_configuration(FunctionName="conf", Environment={"Variables": {"BB": "2"}}, MemorySize=192,
                                                 RevisionId=before["RevisionId"]), 200)
-has(done, MemorySize=192, Environment={"Variables": {"B": "2"}}, Description="first", Timeout=10, CodeSha256=before["CodeSha256"])
+has(done, MemorySize=192, Environment={"Variables": {"BB": "2"}}, Description="first", Timeout=10, CodeSha256=before["CodeSha256"])
 same(done["RevisionId"] != before["RevisionId"], True, "a new RevisionId")
 updated(lam, "conf")
 same(run(lam, "conf"), [None, "2", 192])
