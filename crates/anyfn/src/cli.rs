@@ -72,7 +72,7 @@ pub(crate) struct ServerRef {
     /// The server's address.
     #[arg(long, value_name = "URL", env = "ANYFN_SERVER", default_value = "http://127.0.0.1:4566")]
     pub(crate) server: String,
-    /// Access key, as `ID:SECRET`.
+    /// Access key, as `ID.SECRET`.
     #[arg(long, value_name = "KEY", env = "ANYFN_KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
     /// Namespace (`<account>.<region>`); the server's own unless given.

@@ -38,7 +38,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// `server` is `http://host:port`; `key` is `ID:SECRET`.
+    /// `server` is `http://host:port`; `key` is `ID.SECRET`.
     pub(crate) fn new(server: &str, key: Option<String>, namespace: Option<String>) -> Self {
         let http = Http::builder(TokioExecutor::new()).build_http();
         Self { http, server: server.trim_end_matches('/').to_owned(), key, namespace }

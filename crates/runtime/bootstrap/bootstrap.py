@@ -424,23 +424,85 @@ def _load(name):
         raise _Fault("Runtime.HandlerNotFound", text)
 
 
-def _make_encode():
-    """JSON with what Lambda adds to Python's: decimals as numbers."""
-    import json
-
+def _make_json():
+    """`loads` and `encode`. The package `json` takes as long to import as the interpreter to start, so its engine is used
+    directly where it behaves as expected; whatever it refuses is done again by the package, for its exact words."""
     version = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python3.")[2]
     ascii_only = version.isdigit() and int(version) < 12
-    plain = json.JSONEncoder(ensure_ascii=ascii_only).encode
 
-    def encode(value):
+    def slow_loads(body):
+        import json
+
+        return json.loads(body)
+
+    def slow_encode(value):
+        import json
+
         try:
-            return plain(value)
+            return json.dumps(value, ensure_ascii=ascii_only)
         except TypeError:
             if "decimal" not in sys.modules:
                 raise
             return _encode_decimals(json, value, ascii_only)
 
-    return json.loads, encode
+    try:
+        fast = _engine(ascii_only)
+        probe = {"a": [1, 1.5, "\u00fc", None, True]}
+        same = '{"a": [1, 1.5, "\\u00fc", null, true]}' if ascii_only else '{"a": [1, 1.5, "\u00fc", null, true]}'
+        if fast[1](probe) != same or fast[0](same.encode("utf-8")) != probe:
+            return slow_loads, slow_encode
+    except Exception:
+        return slow_loads, slow_encode
+
+    def loads(body):
+        try:
+            return fast[0](body)
+        except Exception:
+            return slow_loads(body)
+
+    def encode(value):
+        try:
+            return fast[1](value)
+        except Exception:
+            return slow_encode(value)
+
+    return loads, encode
+
+
+def _engine(ascii_only):
+    import _json
+
+    class Settings(object):
+        strict = True
+        object_hook = None
+        object_pairs_hook = None
+        parse_float = float
+        parse_int = int
+        memo = {}
+
+        @staticmethod
+        def parse_constant(name):
+            return float(name.replace("Infinity", "inf").replace("NaN", "nan"))
+
+    scan = _json.make_scanner(Settings())
+    space = " \t\n\r"
+
+    def loads(body):
+        text = str(body, "utf-8").strip(space)
+        value, end = scan(text, 0)
+        if end != len(text):
+            raise ValueError("extra data")
+        return value
+
+    def refuse(value):
+        raise TypeError(type(value).__name__)
+
+    quote = _json.encode_basestring_ascii if ascii_only else _json.encode_basestring
+
+    def encode(value):
+        return "".join(_json.make_encoder({}, refuse, quote, None, ": ", ", ", False, False, True)(value, 0))
+
+    return loads, encode
 
 
 def _encode_decimals(json, value, ascii_only):
@@ -473,7 +535,7 @@ def _describe(error, request_id):
         import traceback
 
         frames = traceback.extract_tb(error.__traceback__)
-        while frames and frames[0].filename == __file__:
+        while frames and frames[0].filename == _main.__code__.co_filename:
             frames = frames[1:]
         message, error_type, trace = str(error), type(error).__name__, traceback.format_list(frames)
     return {
@@ -517,7 +579,7 @@ def _failed(log, error, request_id):
 
 
 def _serve(handler, log, streams):
-    loads, encode = _make_encode()
+    loads, encode = _make_json()
     reader = _Reader()
     environ = os.environ
     while True:

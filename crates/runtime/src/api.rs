@@ -5,8 +5,8 @@ use std::{convert::Infallible, io, net::TcpListener, sync::Arc};
 
 use anyfn_base::TaskKind;
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE};
-use http_body_util::Full;
+use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
@@ -19,6 +19,8 @@ mod runtime;
 
 /// Connections of one guest at once; a client beyond it waits to be accepted.
 const CONNECTIONS: usize = 64;
+/// Bytes of a refused body that are read and thrown away.
+const UNREAD_MAX: usize = 64 << 20;
 
 type Answered = Response<Full<Bytes>>;
 
@@ -31,13 +33,10 @@ pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, end: CancellationToken
     let accept = async move {
         loop {
             let Ok(permit) = permits.clone().acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                // Out of descriptors or a client that left: try again when something else happened.
-                Err(_) => {
-                    tokio::task::yield_now().await;
-                    continue;
-                }
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of descriptors, or a client that left: again when something else has happened.
+                tokio::task::yield_now().await;
+                continue;
             };
             let _slower_without = stream.set_nodelay(true);
             let (hub, end) = (hub.clone(), end.clone());
@@ -56,33 +55,47 @@ pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, end: CancellationToken
 }
 
 async fn route(hub: Arc<Hub>, request: Request<Incoming>) -> Result<Answered, Infallible> {
-    let path = request.uri().path().to_owned();
-    let parts: Vec<&str> = path.split('/').skip(1).collect();
-    Ok(match (request.method(), parts.as_slice()) {
-        (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => runtime::next(&hub).await,
+    let (head, mut body) = request.into_parts();
+    let answer = dispatch(&hub, &head, &mut body).await;
+    // A body that nobody read would make the server close the connection, and the client miss the answer.
+    let mut left = UNREAD_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(answer)
+}
+
+async fn dispatch(hub: &Hub, head: &Parts, body: &mut Incoming) -> Answered {
+    let parts: Vec<&str> = head.uri.path().split('/').skip(1).collect();
+    let headers = &head.headers;
+    match (&head.method, parts.as_slice()) {
+        (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => runtime::next(hub).await,
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-            runtime::response(&hub, id, request).await
+            runtime::response(hub, id, headers, body).await
         }
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
-            runtime::error(&hub, id, request).await
+            runtime::error(hub, id, headers, body).await
         }
         (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
-            runtime::init_error(&hub, request).await
+            runtime::init_error(hub, headers, body).await
         }
         (_, ["2018-06-01", "runtime", "restore", "next" | "error"]) => runtime::restore(),
         (&Method::GET, ["2018-06-01", "ping"] | ["ping"]) => text("pong"),
-        (&Method::POST, ["2020-01-01", "extension", "register"]) => extension::register(&hub, request).await,
-        (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => extension::next(&hub, &request).await,
-        (&Method::POST, ["2020-01-01", "extension", "init", "error"]) => {
-            extension::error(&hub, &request, true)
+        (&Method::POST, ["2020-01-01", "extension", "register"]) => {
+            extension::register(hub, headers, body).await
         }
+        (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => extension::next(hub, headers).await,
+        (&Method::POST, ["2020-01-01", "extension", "init", "error"]) => extension::error(hub, headers, true),
         (&Method::POST, ["2020-01-01", "extension", "exit", "error"]) => {
-            extension::error(&hub, &request, false)
+            extension::error(hub, headers, false)
         }
         (&Method::PUT, ["2020-08-15", "logs"]) => extension::unsupported("Logs"),
         (&Method::PUT, ["2022-07-01", "telemetry"]) => extension::unsupported("Telemetry"),
         _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
-    })
+    }
 }
 
 fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Answered {
@@ -124,6 +137,3 @@ fn refused(refusal: &Refusal) -> Answered {
         Refusal::Extension { error_type, message } => error(StatusCode::FORBIDDEN, error_type, message),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -146,6 +146,3 @@ pub(crate) fn of_runtime(with: &BringUp, plan: &Plan, log: &LogTarget) -> Vec<(S
 pub(crate) fn of_extension(runtime: &[(String, String)]) -> Vec<(String, String)> {
     runtime.iter().filter(|(name, _)| !RUNTIME_ONLY.contains(&name.as_str())).cloned().collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use anyfn_types::{Blame, Kind};
 
 #[derive(Debug, thiserror::Error)]
+#[allow(clippy::error_impl_error, reason = "every room has its `Error`")]
 pub enum Error {
     #[error("the bootstraps cannot be written to {path}")]
     Bootstraps { path: PathBuf, source: io::Error },

@@ -24,6 +24,10 @@ mod retire;
 
 /// Pieces of a streamed answer on their way to the caller; a slow caller slows the guest down.
 const STREAM_FRAMES: usize = 16;
+/// A call shorter than this reports the memory that was seen before it; looking would cost more than the call.
+const LOOK_AFTER: Duration = Duration::from_millis(5);
+/// Between calls the memory is looked up again after this.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// What a guest is told when its calls have no deadline.
 const FAR_MS: u64 = 366 * 24 * 3600 * 1000;
 
@@ -39,6 +43,8 @@ pub(crate) struct LambdaGuest {
     paused: bool,
     usable: bool,
     turn: Option<Turn>,
+    /// The most memory seen, in bytes, and when that was looked up.
+    peak: Option<(Instant, u64)>,
 }
 
 /// A call whose answer is on its way.
@@ -88,6 +94,7 @@ impl LambdaGuest {
             paused: false,
             usable: true,
             turn: None,
+            peak: None,
         };
         match guest.init(until).await {
             Ok(()) => {
@@ -117,22 +124,28 @@ impl LambdaGuest {
         };
         let took = self.shared.base.clock.now() - started;
         live.output.drain();
+        let (lines, not_up) = self.init_trouble(trouble, took);
+        live.output.say(lines.into_iter().flatten());
+        // Whole and now, because another one may begin under the same id.
+        live.destroy(self.with.instance).await;
+        Err(not_up)
+    }
+
+    /// What a failed init phase leaves in the log, and what it means.
+    fn init_trouble(&self, trouble: Trouble, took: Duration) -> ([Option<String>; 2], NotUp) {
         let report = |status, error_type: Option<&str>| self.platform.init_report(took, status, error_type);
         match trouble {
-            Trouble::TimedOut => {
-                live.output.say(report(Status::Timeout, None));
-                Err(NotUp::TimedOut)
-            }
+            Trouble::TimedOut => ([report(Status::Timeout, None), None], NotUp::TimedOut),
             Trouble::Failed(failure) => {
-                live.output.say(report(Status::Error, Some(&failure.error_type)));
-                Err(NotUp::Start(StartError::Function(failure)))
+                let line = report(Status::Error, Some(&failure.error_type));
+                ([line, None], NotUp::Start(StartError::Function(failure)))
             }
             Trouble::Exited(failure, text) => {
-                live.output.say(self.platform.exited(None, &text, &failure.error_type));
-                live.output.say(report(Status::Error, Some(&failure.error_type)));
-                Err(NotUp::Start(StartError::Function(failure)))
+                let exited = self.platform.exited(None, &text, &failure.error_type);
+                let line = report(Status::Error, Some(&failure.error_type));
+                ([exited, line], NotUp::Start(StartError::Function(failure)))
             }
-            Trouble::Platform(error) => Err(NotUp::Start(StartError::Platform(error))),
+            Trouble::Platform(error) => ([None, None], NotUp::Start(StartError::Platform(error))),
         }
     }
 
@@ -178,17 +191,27 @@ impl LambdaGuest {
     /// The end of a call: everything the guest printed, then END and REPORT.
     async fn finish(&mut self, turn: &Turn, status: Status, error_type: Option<&str>) -> Billing {
         let took = self.shared.base.clock.now() - turn.started;
-        let mut peak = 0;
         if let Some(live) = &self.live {
             live.output.drain();
-            peak = live.sandbox.usage().await.map_or(0, |usage| usage.memory_peak_bytes);
         }
-        let billing = self.billing(took, turn.init, peak);
+        if took >= LOOK_AFTER || self.peak.is_none() {
+            self.look_up_peak().await;
+        }
+        let billing = self.billing(took, turn.init, self.peak.map_or(0, |(_, peak)| peak));
         if let Some(live) = &self.live {
             let lines = self.platform.finish(&turn.id, &billing, status, error_type);
             live.output.say(lines.into_iter().flatten());
         }
         billing
+    }
+
+    /// Asks another process, so it costs about as much as a small call.
+    async fn look_up_peak(&mut self) {
+        let Some(live) = &self.live else { return };
+        if let Ok(usage) = live.sandbox.usage().await {
+            let before = self.peak.map_or(0, |(_, peak)| peak);
+            self.peak = Some((self.shared.base.clock.now(), before.max(usage.memory_peak_bytes)));
+        }
     }
 
     fn billing(&self, took: Duration, init: Option<Duration>, peak: u64) -> Billing {
@@ -407,6 +430,10 @@ impl Guest for LambdaGuest {
             live.output.drain();
         }
         self.usable &= rests;
+        let now = self.shared.base.clock.now();
+        if self.usable && self.peak.is_some_and(|(at, _)| now - at > LOOK_EVERY) {
+            self.look_up_peak().await;
+        }
         self.usable
     }
 

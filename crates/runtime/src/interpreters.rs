@@ -74,7 +74,15 @@ impl Interpreters {
     /// a `bin` (as pyenv, nvm and asdf lay them out). Blocks; runs each `node` found once to ask for its version.
     pub(crate) fn find(more: &[PathBuf]) -> Self {
         let mut all = Self::default();
-        let mut folders = vec![PathBuf::from("/usr/bin"), PathBuf::from("/usr/local/bin")];
+        for folder in ["/usr/bin", "/usr/local/bin"] {
+            all.look(Path::new(folder));
+        }
+        all.look_into(more);
+        all
+    }
+
+    fn look_into(&mut self, more: &[PathBuf]) {
+        let mut folders = Vec::new();
         for folder in more {
             folders.push(folder.clone());
             folders.push(folder.join("bin"));
@@ -88,9 +96,8 @@ impl Interpreters {
             );
         }
         for folder in folders {
-            all.look(&folder);
+            self.look(&folder);
         }
-        all
     }
 
     fn look(&mut self, folder: &Path) {

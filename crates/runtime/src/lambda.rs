@@ -13,6 +13,7 @@ use async_trait::async_trait;
 
 use crate::{
     Error, RuntimesMode,
+    compiled::Compiled,
     guest::LambdaGuest,
     interpreters::{Interpreters, parse},
     plan::{NODE_BOOTSTRAP, PYTHON_BOOTSTRAP, installed},
@@ -43,17 +44,24 @@ pub(crate) struct Shared {
     pub(crate) interpreters: Interpreters,
     /// Bound at `/var/runtime`.
     pub(crate) runtime_dir: PathBuf,
+    pub(crate) compiled: Compiled,
 }
 
 impl Lambda {
     /// Looks for interpreters and writes the bootstraps. Blocks for some ten milliseconds; call it once, at the start.
     /// Errors: the bootstraps cannot be written.
     pub fn new(base: Base, options: &Options) -> Result<Self, Error> {
-        let runtime_dir = options.state.join("var-runtime");
+        let runtime_dir = options.state.join(format!("var-runtime-{:016x}", fingerprint()));
         write_bootstraps(&runtime_dir)
             .map_err(|source| Error::Bootstraps { path: runtime_dir.clone(), source })?;
         let interpreters = Interpreters::find(&options.search);
-        Ok(Self(Arc::new(Shared { base, mode: options.mode, interpreters, runtime_dir })))
+        Ok(Self(Arc::new(Shared {
+            base,
+            mode: options.mode,
+            interpreters,
+            compiled: Compiled::new(runtime_dir.clone()),
+            runtime_dir,
+        })))
     }
 
     /// What was found on this host: the runtime's name and the executable.
@@ -69,6 +77,12 @@ impl Lambda {
         prefixes.dedup();
         prefixes
     }
+}
+
+/// FNV-1a over the bootstraps: another release of this server uses another folder, so guests of both can run.
+fn fingerprint() -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    PYTHON.bytes().chain(NODE.bytes()).fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 fn write_bootstraps(folder: &Path) -> io::Result<()> {

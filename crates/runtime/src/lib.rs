@@ -4,7 +4,8 @@
 //! name. Both must be brought up in a sandbox, be handed one call at a time, be watched for exits, deadlines and floods
 //! of output, and be told from the platform's own faults.
 //!
-//! Parts: `Lambda` is the contract; `interpreters` and `plan` decide which process to start; `environment` what it sees;
+//! Parts: `Lambda` is the contract; `interpreters` and `plan` decide which process to start (`compiled` makes
+//! it start faster); `environment` what it sees;
 //! `machine` is the pure state machine of one guest, shared by two transports: `api` (HTTP, for real runtime interface
 //! clients, custom runtimes and extensions) and `link` (frames on a socket pair, for the bootstraps that this room
 //! ships); `output` cuts what the guest prints into log lines, `platform_log` adds the platform's own; `live` and `guest`
@@ -13,6 +14,7 @@
 
 mod answer;
 mod api;
+mod compiled;
 mod environment;
 mod error;
 mod failure;

@@ -33,8 +33,6 @@ use crate::{
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// Lambda gives one core per 1,769 MiB.
 const MIB_PER_CORE: u32 = 1769;
-/// Thousandths of a core at least, so that small functions start in useful time.
-const CPU_MILLIS_MIN: u32 = 80;
 const TMP_INODES_PER_MIB: u64 = 256;
 
 #[derive(Debug)]
@@ -78,9 +76,9 @@ impl From<NoPlan> for StartError {
     }
 }
 
-/// Thousandths of a core for a memory size.
-pub(crate) fn cpu_millis(memory_mib: u32) -> u32 {
-    (memory_mib.saturating_mul(1000) / MIB_PER_CORE).max(CPU_MILLIS_MIN)
+/// Thousandths of a core for a memory size, `least` at least.
+pub(crate) fn cpu_millis(memory_mib: u32, least: u32) -> u32 {
+    (memory_mib.saturating_mul(1000) / MIB_PER_CORE).max(least)
 }
 
 fn sandbox_spec(with: &BringUp, plan: &Plan, shared: &Shared) -> SandboxSpec {
@@ -97,7 +95,7 @@ fn sandbox_spec(with: &BringUp, plan: &Plan, shared: &Shared) -> SandboxSpec {
         hostname: "localhost".to_owned(),
         binds,
         memory_bytes: u64::from(config.memory_mib) * MIB,
-        cpu_millis: cpu_millis(config.memory_mib),
+        cpu_millis: cpu_millis(config.memory_mib, with.limits.cpu_millis_min),
         pids: with.limits.pids,
         open_files: with.limits.open_files,
         tmp_bytes: u64::from(config.ephemeral.mib) * MIB,
@@ -134,7 +132,8 @@ impl Live {
     ) -> Result<(Self, Starting), StartError> {
         let roots =
             Roots { code: &with.code.path, layers: with.layers.as_ref().map(|layers| layers.path.as_path()) };
-        let plan = plan(&with.version.config, roots, &shared.interpreters, shared.mode)?;
+        let mut plan = plan(&with.version.config, roots, &shared.interpreters, shared.mode)?;
+        shared.compiled.apply(&mut plan);
         let external = roots.extensions();
         if external.len() > EXTENSIONS_MAX {
             let text = format!("Extension limit ({EXTENSIONS_MAX}) reached");
@@ -198,8 +197,13 @@ impl Live {
         if !self.extensions.is_empty() {
             self.reach(until, |machine| machine.extensions.registered()).await?;
         }
+        let compile = starting.plan.compile.clone();
         self.start_runtime(starting).await?;
-        self.reach(until, |machine| machine.at_rest()).await
+        self.reach(until, |machine| machine.at_rest()).await?;
+        if let Some((release, interpreter)) = compile {
+            self.shared.compiled.prepare(&self.shared.base, release, interpreter);
+        }
+        Ok(())
     }
 
     async fn start_runtime(&mut self, starting: Starting) -> Result<(), Trouble> {
@@ -369,6 +373,14 @@ impl Live {
             );
         }
         Moment::Ended(failure::exited(id, &exit), failure::exit_text(&exit))
+    }
+
+    /// Kills what is left, gives the sandbox back, and takes the last lines.
+    pub(crate) async fn destroy(self, instance: anyfn_types::InstanceId) {
+        if let Err(error) = self.sandbox.destroy().await {
+            tracing::warn!(%instance, ?error, "a sandbox was not given back whole");
+        }
+        self.output.drain();
     }
 
     /// It is known to have ended.

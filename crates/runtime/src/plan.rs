@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     /// The interpreter's folder, first in `PATH`.
     pub(crate) bin: Option<String>,
     pub(crate) bind: Option<Bind>,
+    /// The interpreter on the host that may compile our bootstrap for later.
+    pub(crate) compile: Option<(Release, PathBuf)>,
 }
 
 /// Why there is no plan.
@@ -146,6 +148,7 @@ fn managed(language: Language, choice: Choice) -> Plan {
         telemetry: true,
         language: Some((language, choice.release)),
         bin: bin_of(&choice.found.inside),
+        compile: (language == Language::Python).then_some((choice.release, choice.found.host)),
         bind: choice.found.bind,
     }
 }
@@ -164,6 +167,7 @@ fn command(
         language: None,
         bin: None,
         bind: None,
+        compile: None,
     };
     if let Some((language, _)) = parse(&config.runtime) {
         let choice = interpreters.choose(&config.runtime, mode)?;
@@ -209,7 +213,7 @@ fn provided(roots: Roots<'_>) -> Result<Plan, NoPlan> {
 }
 
 fn plain(argv: Vec<String>) -> Plan {
-    Plan { argv, framed: false, telemetry: false, language: None, bin: None, bind: None }
+    Plan { argv, framed: false, telemetry: false, language: None, bin: None, bind: None, compile: None }
 }
 
 /// The first entry of a folder whose name starts with `start`.

@@ -5,7 +5,11 @@
 mod v1;
 mod v2;
 
-use std::{fs, io, path::Path, path::PathBuf};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::proto::Create;
 
@@ -42,18 +46,22 @@ pub(crate) enum Group {
 
 impl Cgroups {
     /// Finds the hierarchies, makes the parent group, and cleans it of what an earlier run left.
-    pub(crate) fn open(name: &str) -> Self {
+    ///
+    /// # Errors
+    /// If another helper uses the name: cleaning would kill its sandboxes.
+    pub(crate) fn open(name: &str) -> io::Result<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let name = format!("anyfn-{name}");
         let found = match v2::Parent::open(&mounts, &name) {
-            Ok(Some(parent)) => return Self::V2(parent),
+            Ok(Some(parent)) => return Ok(Self::V2(parent)),
             Ok(None) => v1::Parents::open(&mounts, &name),
-            Err(e) => return Self::Missing(format!("version 2 is here but cannot be used: {e}")),
+            Err(e) => Err(e),
         };
         match found {
-            Ok(Some(parents)) => Self::V1(parents),
-            Ok(None) => Self::Missing("no memory, pids and cpu controllers are mounted".into()),
-            Err(e) => Self::Missing(format!("version 1 is here but cannot be used: {e}")),
+            Ok(Some(parents)) => Ok(Self::V1(parents)),
+            Ok(None) => Ok(Self::Missing("no memory, pids and cpu controllers are mounted".into())),
+            Err(e) if e.kind() == io::ErrorKind::ResourceBusy => Err(e),
+            Err(e) => Ok(Self::Missing(format!("controllers are mounted but cannot be used: {e}"))),
         }
     }
 
@@ -168,8 +176,25 @@ fn cpu_quota(millis: u32) -> (u64, u64) {
     (period, (u64::from(millis) * period / 1000).max(1000))
 }
 
+/// Takes a parent group for this helper alone, for as long as the file lives. A helper that is just dying may still hold
+/// it.
+fn claim(folder: &Path) -> io::Result<File> {
+    let file = File::open(folder)?;
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) => pause(),
+            Err(fs::TryLockError::Error(e)) => return Err(e),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "another helper uses this cgroup name"))
+}
+
 /// The folders in a group's folder.
 fn children(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()).collect()
 }
+
+#[cfg(test)]
+mod tests;

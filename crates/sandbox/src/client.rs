@@ -19,7 +19,8 @@ use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketTy
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    Error, HelperCommand, OnGone, Options,
+    HelperCommand, OnGone, Options,
+    error::Error,
     link::Link,
     packet,
     proto::{Answer, Ask, Fault, Hello, Request, Told},

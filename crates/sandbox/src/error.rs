@@ -6,7 +6,8 @@ use anyfn_types::Kind;
 
 /// Faults of this room.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+#[allow(clippy::error_impl_error, reason = "a room's error is called so throughout the workspace")]
+pub(crate) enum Error {
     /// The helper could not be started or reached.
     #[error("the sandbox helper did not start: {0}")]
     HelperStart(#[source] io::Error),
@@ -54,9 +55,6 @@ impl From<Error> for anyfn_types::Error {
             }
             Error::Exec { program, source } => {
                 (Kind::Invalid, "sandbox_exec_failed", format!("{program} cannot be executed: {source}"))
-            }
-            Error::Step { step, source } if source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
-                (Kind::Unsupported, "sandbox_unsupported", format!("this host cannot {step} a sandbox"))
             }
             Error::Step { .. } | Error::Frame(_) | Error::Io(_) => {
                 return Self::internal("sandbox_failed", error);

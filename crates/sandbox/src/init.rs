@@ -75,6 +75,11 @@ impl Init<'_> {
 
     fn obey(&mut self, order: Order, fds: Vec<OwnedFd>) -> io::Result<()> {
         match order {
+            Order::Pause(paused) => {
+                // An error means that nobody is there.
+                let _ = process::signal_all(if paused { libc::SIGSTOP } else { libc::SIGCONT });
+                Ok(())
+            }
             Order::Signal { process, signal } => {
                 let known = self.running.iter().find(|(number, _)| *number == process);
                 if let (Some((_, pid)), Some(signal)) = (known, Signal::from_named_raw(signal)) {

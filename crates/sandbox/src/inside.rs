@@ -34,9 +34,19 @@ pub const GUEST_GID: u32 = 990;
 /// What all sandboxes of a helper have in common.
 #[derive(Debug)]
 pub(crate) struct Common {
+    /// None: the helper was started by the server and goes as far as it says.
+    pub(crate) allowed: Option<Vec<PathBuf>>,
     pub(crate) bind_roots: Vec<PathBuf>,
     pub(crate) runtime_prefixes: Vec<PathBuf>,
     pub(crate) filters: Filters,
+}
+
+impl Common {
+    /// The folders below which no link is followed when a bind's source is opened. Where the helper has an owner of its own,
+    /// these are the owner's: a server could make one of its roots a link.
+    fn trusted<'a>(&'a self, otherwise: &'a [PathBuf]) -> &'a [PathBuf] {
+        self.allowed.as_deref().unwrap_or(otherwise)
+    }
 }
 
 /// Where `/tmp` comes from.
@@ -112,6 +122,8 @@ pub(crate) fn enter(plan: Plan<'_>) -> ! {
 
 fn set_up(plan: &Plan<'_>, control: BorrowedFd<'_>) -> Result<(Gifts, File), Trouble> {
     forget_the_helper(plan, control).at("close descriptors")?;
+    // What is made here is for another user to read.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     plan.ids.map_early().at("map ids")?;
     for procs in &plan.procs {
         join(procs).at("join cgroups")?;

@@ -33,7 +33,6 @@ mod proto;
 mod running;
 mod sys;
 
-pub use error::Error;
 pub use helper::{Serve, helper_main, serve_at};
 pub use inside::net::{
     GUEST_V4, GUEST_V4_PREFIX, GUEST_V6, GUEST_V6_PREFIX, PEER_V4, PEER_V6, TUN_MTU, TUN_NAME,

@@ -8,7 +8,7 @@ use std::{
 use rustix::net::Shutdown;
 use tokio::io::{Interest, unix::AsyncFd};
 
-use crate::{Error, packet};
+use crate::{error::Error, packet};
 
 #[derive(Debug)]
 pub(crate) struct Link(AsyncFd<OwnedFd>);

@@ -13,8 +13,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
-    Error, Options,
+    Options,
     client::Client,
+    error::Error,
     proto::{Create, Request},
     running::{Lease, Running},
 };

@@ -114,6 +114,8 @@ pub(crate) enum Order {
         process: u32,
         signal: i32,
     },
+    /// Stops (SIGSTOP) or continues everything but init: for hosts where there is no freezer.
+    Pause(bool),
 }
 
 /// Init to server.

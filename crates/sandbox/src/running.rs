@@ -19,8 +19,9 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Error, Options,
+    Options,
     client::{Client, exit_kind},
+    error::Error,
     link::Link,
     packet::{self, FDS_MAX},
     proto::{Answer, Order, Report, Request},
@@ -210,13 +211,11 @@ impl Sandbox for Running {
     }
 
     async fn freeze(&self) -> Result<(), anyfn_types::Error> {
-        self.ask(Request::Freeze(self.lease.id)).await?;
-        Ok(())
+        Ok(self.pause(true).await?)
     }
 
     async fn thaw(&self) -> Result<(), anyfn_types::Error> {
-        self.ask(Request::Thaw(self.lease.id)).await?;
-        Ok(())
+        Ok(self.pause(false).await?)
     }
 
     async fn usage(&self) -> Result<Usage, anyfn_types::Error> {
@@ -241,6 +240,18 @@ impl Sandbox for Running {
 }
 
 impl Running {
+    /// By the freezer; where the host has none, by signals.
+    async fn pause(&self, paused: bool) -> Result<(), Error> {
+        let id = self.lease.id;
+        match self.ask(if paused { Request::Freeze(id) } else { Request::Thaw(id) }).await {
+            Err(Error::Step { source, .. }) if source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                let order = packet::encode(&Order::Pause(paused))?;
+                self.control.link.send(&order, &[]).await.map_err(|_| Error::Gone)
+            }
+            other => other.map(drop),
+        }
+    }
+
     async fn launch(&self, spec: ProcessSpec) -> Result<ProcessId, Error> {
         let program = check(&spec)?;
         let process = self.control.next.fetch_add(1, Ordering::Relaxed);

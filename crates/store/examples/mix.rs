@@ -1,6 +1,6 @@
 //! The mix that chose the engine: `cargo run --release -p anyfn-store --example mix -- DIR COUNT BYTES`.
 //! Writes COUNT records of BYTES each with 64 in flight, every one acknowledged after fdatasync; reads, scans, queues,
-//! and opens again. Prints rates, latencies and memory. DIR must be empty or not there.
+//! and opens again. Prints rates, latencies and memory. With COUNT 0 it only opens.
 #![allow(clippy::print_stdout, reason = "printing is what a bench does")]
 #![allow(clippy::cast_precision_loss, reason = "rates for people to read")]
 
@@ -78,7 +78,9 @@ async fn main() -> Result<(), Error> {
     let count: usize = args.next().and_then(|n| n.parse().ok()).ok_or_else(usage)?;
     let size: usize = args.next().and_then(|n| n.parse().ok()).ok_or_else(usage)?;
     let base = Base::system();
+    let began = Instant::now();
     let store = Store::open(base.clone(), dir.clone(), Options::default()).await?;
+    println!("open: {} ms, rss {} MiB", began.elapsed().as_millis(), rss_mib());
     let syncs = base.metrics.counter("anyfn_store_syncs_total", "Syncs of the log.", &[]);
 
     let (records, began) = (store.records(), Instant::now());

@@ -22,6 +22,10 @@ pub(crate) enum Safety {
 pub(crate) trait Job: Send {
     /// An upper bound of the bytes that `stage` adds.
     fn room(&self) -> usize;
+    /// Whether it helps to give space back; such jobs go through on a full disk.
+    fn frees(&self) -> bool {
+        false
+    }
     /// Checks the wish against the state and the jobs staged before it, and adds its frames. After an `Err` only `fail` follows.
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error>;
     /// The frames are as safe as asked for: publish and answer.

@@ -65,7 +65,12 @@ pub(crate) struct Committer {
     tail: Vec<u8>,
     /// What lies behind `end` is unknown: a write or sync failed, or the store was just opened.
     unclean: bool,
-    spare: Vec<u8>,
+    /// The disk had no room for the next segment, or for the spare one.
+    full: bool,
+    /// A segment's worth of the disk is held back. Without it only jobs that give space back go through.
+    spare: bool,
+    /// Memory of the last batch, for the next.
+    buffer: Vec<u8>,
 }
 
 /// Where recovery found the end of the log.
@@ -96,7 +101,9 @@ impl Committer {
             synced: start.change,
             tail: Vec::new(),
             unclean: true,
-            spare: Vec::new(),
+            full: false,
+            spare: false,
+            buffer: Vec::new(),
         }
     }
 
@@ -120,12 +127,17 @@ impl Committer {
     }
 
     fn commit_batch(&mut self, jobs: Vec<Box<dyn Job>>, room: usize) {
-        if let Err(error) = self.make_room(room as u64) {
-            jobs.into_iter().for_each(|job| job.fail(&self.shared, error.twin().into()));
+        let urgent = jobs.iter().all(|job| job.frees());
+        if let Err(error) = self.make_room(room as u64, urgent) {
+            let (frees, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !urgent && job.frees());
+            rest.into_iter().for_each(|job| job.fail(&self.shared, error.twin().into()));
+            if !frees.is_empty() {
+                self.commit_batch(frees, room);
+            }
             return;
         }
         let place = self.shared.segments.place(self.active.number);
-        let bytes = std::mem::take(&mut self.spare);
+        let bytes = std::mem::take(&mut self.buffer);
         let mut batch = Batch::new(bytes, place, self.end, self.change, self.synced);
         let mut safety = Safety::Written;
         let mut staged = Vec::with_capacity(jobs.len());
@@ -136,9 +148,9 @@ impl Committer {
         }
         debug_assert!(batch.bytes.len() <= room, "a job asked for too little room");
         let written = self.write(&batch, safety);
-        self.spare = batch.bytes;
-        self.spare.clear();
-        self.spare.shrink_to(BATCH);
+        self.buffer = batch.bytes;
+        self.buffer.clear();
+        self.buffer.shrink_to(BATCH);
         self.answer(staged, written);
     }
 
@@ -166,14 +178,14 @@ impl Committer {
             self.figures.bytes.add(batch.bytes.len() as u64);
         }
         // Changes that failed leave a hole: their numbers may have been on disk and are not used again.
-        let (before, end) = (std::mem::replace(&mut self.change, batch.change), self.end);
+        self.change = batch.change;
+        let end = self.end;
         self.tail.extend_from_slice(&batch.bytes);
         self.end += batch.bytes.len() as u64;
         let wanted = safety == Safety::Synced || self.tail.len() > TAIL;
         if wanted && let Err(error) = self.sync() {
             self.tail.truncate(usize::try_from(end - self.synced_end).unwrap_or_default());
             self.end = end;
-            debug_assert!(before <= self.change);
             return Err(self.failed("syncing changes", error));
         }
         self.active.set_end(self.end);
@@ -234,9 +246,18 @@ impl Committer {
     }
 
     /// Sees to it that `room` bytes fit behind `end`: in the active segment or in a new one.
-    fn make_room(&mut self, room: u64) -> Result<()> {
+    /// What is `urgent` may use the space held back.
+    fn make_room(&mut self, room: u64, urgent: bool) -> Result<()> {
         if self.unclean {
             self.clean()?;
+        }
+        if !self.spare {
+            let held = self.shared.segments.hold_spare(self.segment_bytes);
+            self.spare = held.is_ok();
+            self.full = held.as_ref().is_err_and(StoreError::is_full);
+            if !urgent {
+                held?;
+            }
         }
         if self.end + room <= self.reserved {
             return Ok(());
@@ -245,7 +266,20 @@ impl Committer {
             self.reserved = self.segment_bytes;
             return Ok(());
         }
-        self.roll(self.segment_bytes.max(SEGMENT_HEAD as u64 + room))
+        let len = self.segment_bytes.max(SEGMENT_HEAD as u64 + room);
+        let rolled = self.roll(len);
+        self.full = !self.spare || rolled.as_ref().is_err_and(StoreError::is_full);
+        if rolled.is_err() && self.full && urgent && self.spare {
+            self.shared.segments.give_spare()?;
+            self.spare = false;
+            return self.roll(len);
+        }
+        rolled
+    }
+
+    /// Whether the disk had no room for another segment when last asked.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.full
     }
 
     /// Ends the active segment and begins the next.

@@ -44,7 +44,9 @@ impl Committer {
         }
         let Some(oldest) = self.shared.segments.oldest() else { return false };
         let (used, live, _) = self.shared.segments.usage();
-        self.compaction.at > 0 || oldest.live() == 0 || used > 2 * live + SLACK * self.segment_bytes()
+        // On a full disk garbage is not let lie, as long as there is some to gain.
+        let let_lie = if self.is_pressed() { 0 } else { live };
+        self.compaction.at > 0 || oldest.live() == 0 || used > live + let_lie + SLACK * self.segment_bytes()
     }
 
     pub(crate) fn resume_compaction(&mut self) {
@@ -121,7 +123,7 @@ impl Relocate {
             // As it stands now: attempts and due time have changed since.
             Some(Op::Message { queue, facts, reason, body }) => {
                 let standing = shared.queues().standing(queue, facts.id, loc);
-                let (facts, now_dead) = standing.unwrap_or((facts, reason.map(str::to_owned)));
+                let (facts, now_dead) = standing.unwrap_or_else(|| (facts, reason.map(str::to_owned)));
                 batch.add(&Op::Message { queue, facts, reason: now_dead.as_deref(), body })
             }
             Some(op) => batch.add(&op),
@@ -135,6 +137,10 @@ impl Job for Relocate {
         let frames: usize =
             self.frames.iter().map(|(_, payload)| Op::room(0, payload.len()) + REASON_MAX).sum();
         frames + self.bounds_room + Op::room(0, 0)
+    }
+
+    fn frees(&self) -> bool {
+        true
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

@@ -1,7 +1,7 @@
 //! The seam for storage faults: every file operation of the room goes through `Disk`. Tests put a disk behind it that
 //! forgets what was not synced, tears writes, flips bits and runs full.
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod faulty;
 mod real;
 

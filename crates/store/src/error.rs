@@ -80,6 +80,11 @@ impl From<StoreError> for Error {
 }
 
 impl StoreError {
+    /// Whether space is what is wanting.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_full(source))
+    }
+
     /// The same once more, for the next of those who wait.
     pub(crate) fn twin(&self) -> Self {
         match self {

@@ -36,4 +36,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
+
 pub use store::{Options, Store};

@@ -15,7 +15,7 @@ use crate::{
     names,
     op::Op,
     segments::{Segments, damaged},
-    shared::{Shared, slice},
+    shared::{Shared, gone, slice},
     writer::Writer,
 };
 
@@ -69,7 +69,7 @@ impl Logs {
                 if let Some(old) = state.entries.insert(seq, loc) {
                     segments.forget(old);
                 }
-                (state.next, state.bounded_in) = (state.next.max(seq + 1), loc.segment);
+                (state.next, state.bounded_in) = (state.next.max(seq.saturating_add(1)), loc.segment);
             }
             Op::Bounds { log, first, next } => {
                 let state = self.get_or_new(log);
@@ -90,7 +90,7 @@ impl Logs {
         for state in self.0.values_mut() {
             let first = state.entries.keys().next().copied().unwrap_or(state.next);
             (state.first, state.planned) = (first, state.next);
-            if state.entries.len() as u64 != state.next - first {
+            if state.entries.len() as u64 != state.next.saturating_sub(first) {
                 return Err(damaged(state.bounded_in, 0, "entries of a log are missing"));
             }
         }
@@ -143,7 +143,7 @@ impl Log for StoreLog {
 
     async fn read(&self, log: &str, from: u64, max: usize, max_bytes: usize) -> Result<Vec<LogEntry>, Error> {
         names::name(log)?;
-        let (mut out, mut bytes, mut seq) = (Vec::new(), 0, from);
+        let (mut out, mut bytes, mut seq, mut before) = (Vec::new(), 0, from, None);
         while out.len() < max && bytes < max_bytes.max(1) {
             // Looked up one by one: a trim or a move in between is then seen.
             let found = self
@@ -156,7 +156,12 @@ impl Log for StoreLog {
             if !out.is_empty() && at != seq {
                 break;
             }
-            let Some(payload) = self.shared.read(loc).await? else { continue };
+            let Some(payload) = self.shared.read(loc).await? else {
+                if before.replace(loc) == Some(loc) {
+                    return Err(gone(loc));
+                }
+                continue;
+            };
             let entry =
                 slice(&payload, loc, |op| if let Op::Entry { bytes, .. } = op { Some(bytes) } else { None })?;
             bytes += entry.len();
@@ -281,6 +286,10 @@ impl Job for TrimJob {
         Op::room(self.log.len(), 0)
     }
 
+    fn frees(&self) -> bool {
+        true
+    }
+
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {
         let logs = shared.logs();
         let Some(state) = logs.0.get(&*self.log) else { return Ok(Safety::Synced) };
@@ -317,6 +326,10 @@ struct RemoveJob {
 impl Job for RemoveJob {
     fn room(&self) -> usize {
         Op::room(self.log.len(), 0)
+    }
+
+    fn frees(&self) -> bool {
+        true
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

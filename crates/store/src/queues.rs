@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::{
     names,
     op::Op,
-    shared::{Shared, slice},
+    shared::{Shared, gone, slice},
     writer::Writer,
 };
 pub(crate) use index::Queues;
@@ -64,6 +64,7 @@ impl StoreQueue {
             let found =
                 self.shared.queues().get(queue).and_then(|state| state.find(taken.facts.id)).map(|h| h.loc);
             match found {
+                Some(found) if found == loc => return Err(gone(loc)),
                 Some(found) => loc = found,
                 None => return Ok(None),
             }

@@ -21,7 +21,7 @@ use crate::{
     names,
     op::Op,
     segments::Segments,
-    shared::{Shared, blocking, slice},
+    shared::{Shared, blocking, gone, slice},
     writer::Writer,
 };
 use history::History;
@@ -53,10 +53,10 @@ impl Index {
     pub(crate) fn replay(&mut self, op: &Op<'_>, loc: Loc, segments: &Segments) {
         match *op {
             // A frame that was written again keeps its revision.
-            Op::Put { revision, key, .. } => {
-                if self.map.get(key).is_none_or(|entry| entry.revision <= revision) {
-                    self.insert(key, Entry { revision, loc }, segments);
-                }
+            Op::Put { revision, key, .. }
+                if self.map.get(key).is_none_or(|entry| entry.revision <= revision) =>
+            {
+                self.insert(key, Entry { revision, loc }, segments);
             }
             Op::Delete { key, .. } => self.remove(key, segments),
             _ => {}
@@ -138,6 +138,7 @@ fn read(shared: &Shared, key: &str, mut entry: Entry) -> Result<Option<Record>, 
             return Ok(Some(Record { key: key.to_owned(), value, revision: entry.revision }));
         }
         match StoreRecords::find(shared, key) {
+            Some(found) if found.loc == entry.loc => return Err(gone(entry.loc)),
             Some(found) => entry = found,
             None => return Ok(None),
         }
@@ -148,7 +149,11 @@ fn read(shared: &Shared, key: &str, mut entry: Entry) -> Result<Option<Record>, 
 impl Records for StoreRecords {
     async fn get(&self, key: &str) -> Result<Option<Record>, Error> {
         names::key(key)?;
+        let mut before = None;
         while let Some(entry) = Self::find(&self.shared, key) {
+            if before.replace(entry.loc) == Some(entry.loc) {
+                return Err(gone(entry.loc));
+            }
             if let Some(payload) = self.shared.read(entry.loc).await? {
                 let value = value(&payload, entry.loc)?;
                 return Ok(Some(Record { key: key.to_owned(), value, revision: entry.revision }));
@@ -206,6 +211,10 @@ struct StagedWrite {
 impl Job for Write {
     fn room(&self) -> usize {
         Op::room(self.key.len(), self.value.as_ref().map_or(0, Bytes::len))
+    }
+
+    fn frees(&self) -> bool {
+        self.value.is_none()
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

@@ -55,6 +55,9 @@ pub(crate) struct Segments {
     held: RwLock<BTreeMap<u32, Arc<Segment>>>,
 }
 
+/// A file that only holds space back.
+const SPARE: &str = "spare";
+
 pub(crate) fn file_name(number: u32) -> String {
     format!("{number:010}.seg")
 }
@@ -125,6 +128,21 @@ impl Segments {
         let segment = Arc::new(Segment::new(head.place.segment, file, SEGMENT_HEAD as u64));
         self.insert(segment.clone());
         Ok(segment)
+    }
+
+    /// Holds `len` bytes of the disk back.
+    pub(crate) fn hold_spare(&self, len: u64) -> Result<()> {
+        let path = self.dir.join(SPARE);
+        let held = self.disk.create(&path).and_then(|file| file.reserve(len));
+        if held.is_err() {
+            let _ = self.disk.remove(&path);
+        }
+        held.during("holding space back")
+    }
+
+    /// Gives them up, to be used.
+    pub(crate) fn give_spare(&self) -> Result<()> {
+        self.disk.remove(&self.dir.join(SPARE)).during("using the space held back")
     }
 
     /// Takes the segment out; open readers keep the file until they are done.

@@ -84,6 +84,11 @@ pub(crate) fn slice(
     found.ok_or_else(|| damaged(loc.segment, u64::from(loc.at), "it holds another kind of change").into())
 }
 
+/// An index points into a segment that is not there any more: a fault of this room, told instead of searched for ever.
+pub(crate) fn gone(loc: Loc) -> Error {
+    damaged(loc.segment, u64::from(loc.at), "its segment is gone").into()
+}
+
 /// Runs what may wait for the disk on a thread of its own.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,

@@ -94,7 +94,8 @@ async fn run(mut committer: Committer, mut waiting: mpsc::Receiver<Message>, clo
         let flush = sync_at.is_some_and(|at| at <= clock.now());
         let Some(back) = turn(committer, messages, flush, !open).await else { return };
         committer = back;
-        sync_at = committer.is_dirty().then(|| sync_at.filter(|_| !flush).unwrap_or(clock.now() + SOON));
+        sync_at =
+            committer.is_dirty().then(|| sync_at.filter(|_| !flush).unwrap_or_else(|| clock.now() + SOON));
     }
 }
 

@@ -108,7 +108,7 @@ impl Api {
     /// Checks an input against the model; see [`Api::accept`].
     ///
     /// # Errors
-    /// `ValidationException` with all violations.
+    /// One error with all violations; its code is [`Service::validation_code`].
     pub fn validate(&self, operation: &Operation, input: &Value) -> Result<(), ServiceError> {
         operation.input.map_or(Ok(()), |id| self.validator.check(id, input))
     }
@@ -123,14 +123,14 @@ impl Api {
     ) -> Response<Bytes> {
         match result {
             Ok(output) => respond::output(self.service, target, &output, request_id),
-            Err(error) => respond::error(self.service, target.protocol, &error, request_id),
+            Err(error) => respond::error::write(self.service, target.protocol, &error, request_id),
         }
     }
 
     /// Writes a refusal.
     #[must_use]
     pub fn reject(&self, rejection: &Rejection, request_id: &str) -> Response<Bytes> {
-        respond::error(self.service, rejection.protocol, &rejection.error, request_id)
+        respond::error::write(self.service, rejection.protocol, &rejection.error, request_id)
     }
 
     /// One event of the operation's output stream as a frame: `name` is the member of the stream's shape, `value` its members.
@@ -139,7 +139,7 @@ impl Api {
     /// # Errors
     /// `InternalFailure` where the operation streams no such event or the frame would be too long (16 MiB).
     pub fn event(&self, target: Target, name: &str, value: &Value) -> Result<Bytes, ServiceError> {
-        respond::event(self.service, target, name, value).ok_or_else(ServiceError::internal)
+        respond::event::write(self.service, target, name, value).ok_or_else(ServiceError::internal)
     }
 
     /// The frame that begins a stream in the RPC protocols: the output's members beside the stream.
@@ -147,7 +147,7 @@ impl Api {
     /// # Errors
     /// `InternalFailure` where the frame would be too long.
     pub fn initial_response(&self, target: Target, output: &Value) -> Result<Bytes, ServiceError> {
-        respond::initial(self.service, target, output).ok_or_else(ServiceError::internal)
+        respond::event::initial(self.service, target, output).ok_or_else(ServiceError::internal)
     }
 
     /// The protocol a request is in: the service may speak several.

@@ -205,3 +205,6 @@ fn read_headers(bytes: &[u8]) -> Result<Vec<(String, HeaderValue)>, FrameError> 
     }
     Ok(headers)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod cbor;
 mod error;
 pub mod eventstream;
 mod fit;
+pub mod fuzz;
 mod json;
 mod load;
 mod query;

@@ -32,14 +32,17 @@ pub fn load(name: &str, model: &Json, only: &[&str]) -> Result<&'static Service,
     let shapes = names.iter().map(|name| loader.shape(name)).collect::<Result<Vec<_>, _>>()?;
     let xml_namespace = meta["xmlNamespace"].as_str().or_else(|| meta["xmlNamespace"]["uri"].as_str());
     let signing_name = meta["signingName"].as_str().or_else(|| meta["endpointPrefix"].as_str());
+    let protocols = protocols(meta)?;
+    let forms = protocols.iter().any(|protocol| matches!(protocol, Protocol::Query | Protocol::Ec2));
     let service = Service {
         name: keep(name),
         version: keep(str_of(meta, "apiVersion")),
         signing_name: keep(signing_name.unwrap_or_default()),
         target_prefix: keep(str_of(meta, "targetPrefix")),
-        protocols: keep_all(protocols(meta)?),
+        protocols: keep_all(protocols),
         xml_namespace: keep(xml_namespace.unwrap_or_default()),
         query_compatible: meta.get("awsQueryCompatible").is_some(),
+        validation_code: if forms { "ValidationError" } else { "ValidationException" },
         bare_xml_errors: name == "s3",
         operations: keep_all(operations),
         shapes: keep_all(shapes),

@@ -1,4 +1,7 @@
-//! Answers: outputs, errors and stream events in the words of each protocol.
+//! Answers in the words of each protocol: outputs here, failures in `error`, stream events in `event`.
+
+pub(crate) mod error;
+pub(crate) mod event;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,11 +10,11 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::api::Target;
-use crate::error::ServiceError;
-use crate::eventstream::Message;
-use crate::schema::{Kind, Location, Member, Protocol, Service, Structure, TimestampFormat};
+use crate::schema::{
+    Kind, Location, Member, Namespace, Protocol, Service, ShapeId, Structure, TimestampFormat,
+};
 use crate::value::{Map, Value};
-use crate::xml::{Writer, namespace};
+use crate::xml::Writer;
 use crate::{cbor, json, scalar};
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
@@ -78,16 +81,18 @@ pub(crate) fn output(service: &Service, target: Target, output: &Value, request_
             rest_body(service, target, map, &mut answer);
         }
         Protocol::Json10 | Protocol::Json11 => {
-            answer.body(content_type(target.protocol), json_members(service, structure, map));
+            // An operation without output has an empty body.
+            let body = structure.map(|_| json_members(service, structure, map)).unwrap_or_default();
+            answer.body(content_type(target.protocol), body);
         }
         Protocol::Cbor => {
-            // An operation without output has an empty body and no content type.
+            // Here it has no content type either.
             if structure.is_some() {
                 answer.body("application/cbor", cbor_members(service, structure, map));
             }
         }
         Protocol::Query | Protocol::Ec2 => {
-            answer.body("text/xml", query_output(service, target, map, request_id));
+            answer.body(content_type(target.protocol), query_output(service, target, map, request_id));
         }
     }
     answer.finish()
@@ -111,7 +116,8 @@ const fn content_type(protocol: Protocol) -> &'static str {
         Protocol::RestXml => "application/xml",
         Protocol::Json10 => "application/x-amz-json-1.0",
         Protocol::Json11 => "application/x-amz-json-1.1",
-        Protocol::Query | Protocol::Ec2 => "text/xml",
+        Protocol::Query => "text/xml",
+        Protocol::Ec2 => "text/xml;charset=UTF-8",
         Protocol::Cbor => "application/cbor",
     }
 }
@@ -176,23 +182,28 @@ fn rest_body(service: &Service, target: Target, map: &Map, answer: &mut Answer) 
         return;
     }
     let in_body = structure.members.iter().any(|member| member.at == Location::Body);
-    if answer.status == 204 || !in_body && target.protocol == Protocol::RestXml {
+    // An output without any member is still a document in JSON.
+    let document = in_body || structure.members.is_empty() && target.protocol == Protocol::RestJson;
+    if answer.status == 204 || !document {
         return;
     }
     if target.protocol == Protocol::RestJson {
         answer.body("application/json", json_members(service, Some(structure), map));
-        return;
+    } else if let Some(id) = output {
+        answer.body("application/xml", xml_root(service, id, map));
     }
-    let shape = output.map(|id| service.shape(id));
-    let (name, own) = shape.map_or(("", None), |shape| (shape.xml_name, shape.xml_namespace));
-    let name = if name.is_empty() { shape.map_or("", |shape| shape.name) } else { name };
-    let uri = own.map_or(service.xml_namespace, |namespace| namespace.uri);
-    let mut attributes = vec![("xmlns".to_owned(), uri.to_owned())];
-    attributes.extend(output.map(|id| namespace(service, &Member::new("", id))).unwrap_or_default());
-    attributes.dedup_by(|a, b| a.0 == b.0);
+}
+
+/// The whole output as one document, named and placed in a namespace by its shape.
+fn xml_root(service: &Service, id: ShapeId, map: &Map) -> Bytes {
+    let shape = service.shape(id);
+    let name = if shape.xml_name.is_empty() { shape.name } else { shape.xml_name };
+    let mut root = Member::new("", id);
+    let all = Namespace { prefix: "", uri: service.xml_namespace };
+    root.xml_namespace = shape.xml_namespace.or(Some(all));
     let mut out = Writer::document();
-    out.element(name, &attributes, |out| out.members(service, structure, map));
-    answer.body("application/xml", out.finish());
+    out.named_structure(service, &root, name, map);
+    out.finish()
 }
 
 fn rest_payload(service: &Service, protocol: Protocol, member: &Member, value: &Value, answer: &mut Answer) {
@@ -269,225 +280,4 @@ fn query_output(service: &Service, target: Target, map: &Map, request_id: &str) 
         });
     });
     out.finish()
-}
-
-/// An error with its members by the model's names, the message among them.
-struct Said<'a> {
-    error: &'a ServiceError,
-    structure: Option<&'static Structure>,
-    members: Map,
-}
-
-impl<'a> Said<'a> {
-    fn new(service: &Service, error: &'a ServiceError) -> Self {
-        let structure = service.shape_named(error.shape).and_then(|shape| shape.as_structure());
-        let mut members: Map =
-            error.members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let message = structure.and_then(|structure| {
-            structure.members.iter().find(|member| member.name.eq_ignore_ascii_case("message"))
-        });
-        if let (Some(member), false) = (message, error.message.is_empty()) {
-            members.insert(member.name.to_owned(), Value::from(error.message.as_str()));
-        }
-        Self { error, structure, members }
-    }
-
-    /// The message, where the shape has no place of its own for it.
-    fn loose_message(&self) -> Option<&'a str> {
-        let placed = self.members.keys().any(|name| name.eq_ignore_ascii_case("message"));
-        (!placed && !self.error.message.is_empty()).then_some(self.error.message.as_str())
-    }
-
-    fn body(&self, service: &Service) -> Vec<(&'static Member, &Value)> {
-        body_members(service, self.structure, &self.members)
-    }
-}
-
-/// Writes a failure.
-pub(crate) fn error(
-    service: &Service,
-    protocol: Protocol,
-    error: &ServiceError,
-    request_id: &str,
-) -> Response<Bytes> {
-    let mut answer = Answer::new(service, protocol, error.status, request_id);
-    let said = Said::new(service, error);
-    if let (true, Some(structure)) = (protocol.is_rest(), said.structure) {
-        place_members(service, structure, &said.members, &mut answer);
-        answer.status = error.status;
-    }
-    if service.query_compatible && !protocol.is_rest() {
-        let fault = if error.sender { "Sender" } else { "Receiver" };
-        answer.header("x-amzn-query-error", &format!("{};{fault}", error.code));
-    }
-    match protocol {
-        Protocol::RestJson => {
-            answer.header("x-amzn-errortype", &error.code);
-            answer.body("application/json", error_json(service, &said, None));
-        }
-        Protocol::Json10 | Protocol::Json11 => {
-            answer.body(content_type(protocol), error_json(service, &said, Some(type_name(service, error))));
-        }
-        Protocol::Cbor => answer.body("application/cbor", error_cbor(service, &said)),
-        Protocol::RestXml | Protocol::Query | Protocol::Ec2 => {
-            answer.body(content_type(protocol), error_xml(service, protocol, &said, request_id));
-        }
-    }
-    answer.finish()
-}
-
-/// What `__type` says: the shape where there is one, because a query-compatible code may differ from it.
-fn type_name<'a>(service: &Service, error: &'a ServiceError) -> &'a str {
-    if service.query_compatible && !error.shape.is_empty() { error.shape } else { &error.code }
-}
-
-fn error_json(service: &Service, said: &Said<'_>, kind: Option<&str>) -> String {
-    let mut out = String::new();
-    json::write_members(service, said.body(service).into_iter(), &mut out);
-    let mut before = String::from("{");
-    let mut extra = |name: &str, text: &str| {
-        before.push_str(if before.len() > 1 { ",\"" } else { "\"" });
-        before.push_str(name);
-        before.push_str("\":");
-        json::write_any(&Value::from(text), &mut before);
-    };
-    if let Some(kind) = kind {
-        extra("__type", kind);
-    }
-    if let Some(message) = said.loose_message() {
-        extra("message", message);
-    }
-    if before.len() > 1 && out != "{}" {
-        before.push(',');
-    }
-    out.replace_range(..1, &before);
-    out
-}
-
-fn error_cbor(service: &Service, said: &Said<'_>) -> Vec<u8> {
-    const TYPE: Member = Member::new("__type", 0);
-    const MESSAGE: Member = Member::new("message", 0);
-    let kind = Value::from(type_name(service, said.error));
-    let message = said.loose_message().map(Value::from);
-    let mut all = vec![(&TYPE, &kind)];
-    all.extend(message.as_ref().map(|message| (&MESSAGE, message)));
-    all.extend(said.body(service));
-    let mut out = Vec::new();
-    cbor::write_members(service, &all, &mut out);
-    out
-}
-
-fn error_xml(service: &Service, protocol: Protocol, said: &Said<'_>, request_id: &str) -> Bytes {
-    let mut out = Writer::document();
-    let fields = |out: &mut Writer| {
-        if protocol != Protocol::Ec2 && !service.bare_xml_errors {
-            let fault = if said.error.sender { "Sender" } else { "Receiver" };
-            out.element("Type", &[], |out| out.text(fault));
-        }
-        out.element("Code", &[], |out| out.text(&said.error.code));
-        // These protocols spell it with a capital, whatever the model says.
-        if !said.error.message.is_empty() {
-            out.element("Message", &[], |out| out.text(&said.error.message));
-        }
-        for (member, value) in said.body(service) {
-            if !member.name.eq_ignore_ascii_case("message") {
-                out.named(service, member, member.wire_name(), value);
-            }
-        }
-    };
-    let id = |out: &mut Writer, name: &str| out.element(name, &[], |out| out.text(request_id));
-    let xmlns = [("xmlns".to_owned(), service.xml_namespace.to_owned())];
-    match protocol {
-        Protocol::Ec2 => out.element("Response", &[], |out| {
-            out.element("Errors", &[], |out| out.element("Error", &[], fields));
-            id(out, "RequestID");
-        }),
-        _ if service.bare_xml_errors => out.element("Error", &[], |out| {
-            fields(out);
-            id(out, "RequestId");
-        }),
-        _ => out.element("ErrorResponse", &xmlns, |out| {
-            out.element("Error", &[], fields);
-            id(out, "RequestId");
-        }),
-    }
-    out.finish()
-}
-
-/// One event of the output's stream.
-pub(crate) fn event(service: &Service, target: Target, name: &str, value: &Value) -> Option<Bytes> {
-    let output = target.operation.output.and_then(|id| service.shape(id).as_structure());
-    let member = stream_shape(service, output)?.member(name)?;
-    let shape = service.shape(member.shape).as_structure()?;
-    let map = value.as_map()?;
-    let format = if target.protocol == Protocol::Cbor { "application/cbor" } else { "application/json" };
-    let payload = shape.members.iter().find(|member| member.event_payload);
-    let (format, payload) = match payload.and_then(|payload| map.get(payload.name)) {
-        Some(Value::Blob(bytes)) => ("application/octet-stream", bytes.clone()),
-        Some(Value::Str(text)) => ("text/plain", Bytes::from(text.clone())),
-        Some(value) => (format, document(service, target.protocol, payload, value)),
-        None => (format, document(service, target.protocol, Some(member), &without_headers(shape, map))),
-    };
-    let mut message = if shape.error.is_some() {
-        Message::exception(name, format, payload)
-    } else {
-        Message::event(name, format, payload)
-    };
-    for header in shape.members.iter().filter(|member| member.event_header) {
-        message
-            .headers
-            .extend(map.get(header.name).and_then(|v| Some((header.name.to_owned(), event_header(v)?))));
-    }
-    message.encode().ok()
-}
-
-fn without_headers(shape: &Structure, map: &Map) -> Value {
-    let in_body = |name: &str| shape.member(name).is_some_and(|member| !member.event_header);
-    Value::Map(map.iter().filter(|(name, _)| in_body(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
-}
-
-fn event_header(value: &Value) -> Option<crate::eventstream::HeaderValue> {
-    use crate::eventstream::HeaderValue as Header;
-    Some(match value {
-        Value::Bool(value) => Header::Bool(*value),
-        Value::Int(value) => i32::try_from(*value).map_or(Header::Long(*value), Header::Int),
-        Value::Blob(bytes) => Header::Blob(bytes.clone()),
-        Value::Str(text) => Header::Str(text.clone()),
-        Value::Timestamp(at) => Header::Timestamp(at.millis()),
-        Value::Null | Value::Float(_) | Value::List(_) | Value::Map(_) => return None,
-    })
-}
-
-fn document(service: &Service, protocol: Protocol, member: Option<&Member>, value: &Value) -> Bytes {
-    const ANY: Member = Member::new("", ShapeIdMax::VALUE);
-    let member = member.unwrap_or(&ANY);
-    if protocol == Protocol::Cbor {
-        let mut out = Vec::new();
-        cbor::write(service, member, value, &mut out);
-        return Bytes::from(out);
-    }
-    let mut out = String::new();
-    json::write(service, member, value, &mut out);
-    Bytes::from(out)
-}
-
-/// An id that no shape has.
-struct ShapeIdMax;
-
-impl ShapeIdMax {
-    const VALUE: crate::schema::ShapeId = crate::schema::ShapeId::MAX;
-}
-
-/// The frame that begins a stream in the RPC protocols.
-pub(crate) fn initial(service: &Service, target: Target, output: &Value) -> Option<Bytes> {
-    let structure = target.operation.output.and_then(|id| service.shape(id).as_structure());
-    let map = output.as_map()?;
-    let message = if target.protocol == Protocol::Cbor {
-        let body = cbor_members(service, structure, map);
-        Message::event("initial-response", "application/cbor", Bytes::from(body))
-    } else {
-        let body = json_members(service, structure, map);
-        Message::event("initial-response", content_type(target.protocol), Bytes::from(body))
-    };
-    message.encode().ok()
 }

@@ -32,7 +32,7 @@ pub(crate) fn decode(
     for member in structure.members {
         let value = match member.at {
             Location::Label => label(service, member, request.matched)?,
-            Location::Query => query(service, structure, member, request.query)?,
+            Location::Query => query(service, member, request.query)?,
             Location::Header => header(service, member, request.headers)?,
             Location::Headers => prefixed(service, member, request.headers),
             Location::Body | Location::Status => None,
@@ -52,7 +52,6 @@ fn label(service: &Service, member: &Member, matched: &Matched) -> Result<Option
 
 fn query(
     service: &Service,
-    structure: &Structure,
     member: &Member,
     pairs: &[(String, String)],
 ) -> Result<Option<Value>, ServiceError> {
@@ -64,14 +63,9 @@ fn query(
             Ok((!items.is_empty()).then_some(Value::List(items)))
         }
         Kind::Map(_, item) => {
-            let bound = |name: &str| {
-                structure
-                    .members
-                    .iter()
-                    .any(|m| m.at == Location::Query && m.name != member.name && m.wire_name() == name)
-            };
             let mut map = Map::new();
-            for (name, text) in pairs.iter().filter(|(name, _)| !bound(name)) {
+            // All parameters, the ones with members of their own too.
+            for (name, text) in pairs {
                 if let Kind::List(each) = &service.shape(item.shape).kind {
                     let value = read(each, text)?;
                     match map.entry(name.clone()).or_insert_with(|| Value::List(Vec::new())) {
@@ -101,6 +95,9 @@ fn header(service: &Service, member: &Member, headers: &HeaderMap) -> Result<Opt
     }
     let text = texts.join(",");
     if let Kind::List(item) = &service.shape(member.shape).kind {
+        if text.is_empty() {
+            return Ok(Some(Value::List(Vec::new())));
+        }
         let items = split_list(service, item, &text)
             .iter()
             .map(|text| scalar::read(service, item, text, TimestampFormat::HttpDate))

@@ -145,3 +145,6 @@ pub(crate) fn pairs(text: &str) -> Vec<(String, String)> {
 fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests;

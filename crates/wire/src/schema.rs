@@ -3,6 +3,8 @@
 //! Everything is `Copy` and `'static`, so that a generated table needs no work at start-up. Shapes refer to each other by
 //! index, so that recursive shapes need no pointers.
 
+mod build;
+
 /// A wire protocol of AWS, as the published models name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
@@ -47,6 +49,9 @@ pub struct Service {
     pub xml_namespace: &'static str,
     /// Clients of the query protocol expect their old error codes in `x-amzn-query-error`.
     pub query_compatible: bool,
+    /// The error code for inputs that break constraints. Not in the models: `ValidationException` in most services,
+    /// `ValidationError` in those of the query protocols, `InvalidParameterException` in CloudWatch Logs.
+    pub validation_code: &'static str,
     /// S3 sends `<Error>` without the `<ErrorResponse>` around it.
     pub bare_xml_errors: bool,
     /// Ordered by name.
@@ -94,38 +99,6 @@ pub struct Operation {
     pub result_wrapper: &'static str,
     /// The root element of a rest-xml request; empty for the shape's own.
     pub input_root: &'static str,
-}
-
-impl Operation {
-    /// An operation whose success is 200 and that has neither input nor output.
-    #[must_use]
-    pub const fn new(name: &'static str, method: &'static str, uri: &'static str) -> Self {
-        Self { name, method, uri, status: 200, input: None, output: None, result_wrapper: "", input_root: "" }
-    }
-
-    #[must_use]
-    pub const fn status(mut self, status: u16) -> Self {
-        self.status = status;
-        self
-    }
-
-    #[must_use]
-    pub const fn input(mut self, id: ShapeId) -> Self {
-        self.input = Some(id);
-        self
-    }
-
-    #[must_use]
-    pub const fn output(mut self, id: ShapeId) -> Self {
-        self.output = Some(id);
-        self
-    }
-
-    #[must_use]
-    pub const fn wrapper(mut self, name: &'static str) -> Self {
-        self.result_wrapper = name;
-        self
-    }
 }
 
 /// How a timestamp is written.
@@ -229,135 +202,6 @@ impl Shape {
     /// Stands where an id has no shape: a structure without members.
     pub const UNKNOWN: Self = Self::structure("", &[]);
 
-    #[must_use]
-    pub const fn new(name: &'static str, kind: Kind) -> Self {
-        Self {
-            name,
-            kind,
-            min: None,
-            max: None,
-            pattern: "",
-            values: &[],
-            sensitive: false,
-            flattened: false,
-            xml_name: "",
-            xml_namespace: None,
-        }
-    }
-
-    #[must_use]
-    pub const fn structure(name: &'static str, members: &'static [Member]) -> Self {
-        let structure = Structure {
-            members,
-            payload: "",
-            error: None,
-            union: false,
-            document: false,
-            event_stream: false,
-        };
-        Self::new(name, Kind::Structure(structure))
-    }
-
-    #[must_use]
-    pub const fn list(name: &'static str, member: Member) -> Self {
-        Self::new(name, Kind::List(member))
-    }
-
-    #[must_use]
-    pub const fn map(name: &'static str, key: Member, value: Member) -> Self {
-        Self::new(name, Kind::Map(key, value))
-    }
-
-    #[must_use]
-    pub const fn string(name: &'static str) -> Self {
-        Self::new(name, Kind::String)
-    }
-
-    #[must_use]
-    pub const fn min(mut self, min: f64) -> Self {
-        self.min = Some(min);
-        self
-    }
-
-    #[must_use]
-    pub const fn max(mut self, max: f64) -> Self {
-        self.max = Some(max);
-        self
-    }
-
-    #[must_use]
-    pub const fn pattern(mut self, pattern: &'static str) -> Self {
-        self.pattern = pattern;
-        self
-    }
-
-    #[must_use]
-    pub const fn values(mut self, values: &'static [&'static str]) -> Self {
-        self.values = values;
-        self
-    }
-
-    #[must_use]
-    pub const fn sensitive(mut self) -> Self {
-        self.sensitive = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn flattened(mut self) -> Self {
-        self.flattened = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn xml(mut self, name: &'static str, namespace: Option<Namespace>) -> Self {
-        self.xml_name = name;
-        self.xml_namespace = namespace;
-        self
-    }
-
-    /// Sets the structure's payload member; other kinds stay as they are.
-    #[must_use]
-    pub const fn payload(mut self, member: &'static str) -> Self {
-        if let Kind::Structure(structure) = &mut self.kind {
-            structure.payload = member;
-        }
-        self
-    }
-
-    /// Marks the structure as an error.
-    #[must_use]
-    pub const fn error(mut self, code: &'static str, status: u16, sender: bool) -> Self {
-        if let Kind::Structure(structure) = &mut self.kind {
-            structure.error = Some(ErrorInfo { code, status, sender });
-        }
-        self
-    }
-
-    #[must_use]
-    pub const fn union(mut self) -> Self {
-        if let Kind::Structure(structure) = &mut self.kind {
-            structure.union = true;
-        }
-        self
-    }
-
-    #[must_use]
-    pub const fn document(mut self) -> Self {
-        if let Kind::Structure(structure) = &mut self.kind {
-            structure.document = true;
-        }
-        self
-    }
-
-    #[must_use]
-    pub const fn event_stream(mut self) -> Self {
-        if let Kind::Structure(structure) = &mut self.kind {
-            structure.event_stream = true;
-        }
-        self
-    }
-
     /// The structure behind this shape.
     #[must_use]
     pub const fn as_structure(&self) -> Option<&Structure> {
@@ -401,24 +245,6 @@ pub struct Member {
 }
 
 impl Member {
-    #[must_use]
-    pub const fn new(name: &'static str, shape: ShapeId) -> Self {
-        Self {
-            name,
-            shape,
-            wire: "",
-            at: Location::Body,
-            required: false,
-            flattened: false,
-            xml_attribute: false,
-            xml_namespace: None,
-            timestamp: None,
-            json_value: false,
-            event_payload: false,
-            event_header: false,
-        }
-    }
-
     /// The name on the wire.
     #[must_use]
     pub const fn wire_name(&self) -> &'static str {
@@ -429,60 +255,5 @@ impl Member {
     #[must_use]
     pub const fn wire_or(&self, default: &'static str) -> &'static str {
         if self.wire.is_empty() { default } else { self.wire }
-    }
-
-    #[must_use]
-    pub const fn required(mut self) -> Self {
-        self.required = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn wire(mut self, name: &'static str) -> Self {
-        self.wire = name;
-        self
-    }
-
-    #[must_use]
-    pub const fn at(mut self, at: Location) -> Self {
-        self.at = at;
-        self
-    }
-
-    #[must_use]
-    pub const fn flattened(mut self) -> Self {
-        self.flattened = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn xml(mut self, attribute: bool, namespace: Option<Namespace>) -> Self {
-        self.xml_attribute = attribute;
-        self.xml_namespace = namespace;
-        self
-    }
-
-    #[must_use]
-    pub const fn timestamp(mut self, format: TimestampFormat) -> Self {
-        self.timestamp = Some(format);
-        self
-    }
-
-    #[must_use]
-    pub const fn json_value(mut self) -> Self {
-        self.json_value = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn event_payload(mut self) -> Self {
-        self.event_payload = true;
-        self
-    }
-
-    #[must_use]
-    pub const fn event_header(mut self) -> Self {
-        self.event_header = true;
-        self
     }
 }

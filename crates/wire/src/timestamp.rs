@@ -72,3 +72,6 @@ fn epoch_seconds(at: Timestamp) -> String {
     }
     format!("{sign}{whole}.{fraction:06}").trim_end_matches('0').to_owned()
 }
+
+#[cfg(test)]
+mod tests;

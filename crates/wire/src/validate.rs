@@ -1,6 +1,6 @@
 //! Checks an input against the model's constraints, in the words of AWS's services.
 //!
-//! All violations are collected, in the order of the model's members, and reported as one `ValidationException`.
+//! All violations are collected, in the order of the model's members, and reported as one error.
 
 mod pattern;
 mod words;
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 pub use pattern::{Pattern, PatternError};
 
 use crate::error::ServiceError;
-use crate::schema::{Kind, Location, Service, Shape, ShapeId, Structure};
+use crate::schema::{Kind, Service, Shape, ShapeId, Structure};
 use crate::value::Value;
 use words::Violation;
 
@@ -32,13 +32,19 @@ impl Validator {
     /// Checks the input of shape `id`.
     ///
     /// # Errors
-    /// One `ValidationException` with all violations, the count in front.
+    /// One error of the service's code for this, with all violations, the count in front.
     pub(crate) fn check(&self, id: ShapeId, input: &Value) -> Result<(), ServiceError> {
         let mut found = Vec::new();
         if let (Kind::Structure(structure), Value::Map(_)) = (&self.service.shape(id).kind, input) {
             self.structure(structure, input, "", &mut found);
         }
-        if found.is_empty() { Ok(()) } else { Err(ServiceError::validation(words::sentence(&found))) }
+        if found.is_empty() {
+            return Ok(());
+        }
+        let code = self.service.validation_code;
+        let mut error = ServiceError::unmodelled(code, 400, words::sentence(&found));
+        error.shape = self.service.shape_named(code).map_or("", |shape| shape.name);
+        Err(error)
     }
 
     fn structure(&self, structure: &Structure, value: &Value, path: &str, found: &mut Vec<Violation>) {
@@ -52,10 +58,6 @@ impl Validator {
                     if member.required {
                         found.push(Violation::missing(path));
                     }
-                }
-                // An empty label cannot be sent; the router saw to that.
-                Some(value) if member.at == Location::Label && value.as_str() == Some("") => {
-                    found.push(Violation::missing(path));
                 }
                 Some(value) => self.value(member.shape, value, &path, found),
             }

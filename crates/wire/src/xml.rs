@@ -266,19 +266,24 @@ impl Writer {
         }
     }
 
+    /// The members of a structure as an element called `name`, the ones that are attributes among its attributes.
+    pub(crate) fn named_structure(&mut self, service: &Service, member: &Member, name: &str, map: &Map) {
+        let Some(inner) = service.shape(member.shape).as_structure() else { return };
+        let mut attributes = namespace(service, member);
+        for own in inner.members.iter().filter(|own| own.xml_attribute) {
+            let text = map
+                .get(own.name)
+                .and_then(|value| scalar::write(service, own, value, TimestampFormat::DateTime));
+            attributes.extend(text.map(|text| (own.wire_name().to_owned(), text)));
+        }
+        self.element(name, &attributes, |out| out.members(service, inner, map));
+    }
+
     /// `value` as an element called `name`.
     pub(crate) fn named(&mut self, service: &Service, member: &Member, name: &str, value: &Value) {
-        let mut attributes = namespace(service, member);
+        let attributes = namespace(service, member);
         match (&service.shape(member.shape).kind, value) {
-            (Kind::Structure(inner), Value::Map(map)) => {
-                for own in inner.members.iter().filter(|own| own.xml_attribute) {
-                    let text = map
-                        .get(own.name)
-                        .and_then(|value| scalar::write(service, own, value, TimestampFormat::DateTime));
-                    attributes.extend(text.map(|text| (own.wire_name().to_owned(), text)));
-                }
-                self.element(name, &attributes, |out| out.members(service, inner, map));
-            }
+            (Kind::Structure(_), Value::Map(map)) => self.named_structure(service, member, name, map),
             (Kind::List(item), Value::List(items)) => self.element(name, &attributes, |out| {
                 for value in items {
                     out.named(service, item, item.wire_or("member"), value);
@@ -306,7 +311,7 @@ impl Writer {
 
 /// The `xmlns` attribute that the member or its shape asks for.
 pub(crate) fn namespace(service: &Service, member: &Member) -> Vec<(String, String)> {
-    let namespace = member.xml_namespace.or(service.shape(member.shape).xml_namespace);
+    let namespace = member.xml_namespace.or_else(|| service.shape(member.shape).xml_namespace);
     namespace
         .map(|ns| {
             let key = if ns.prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{}", ns.prefix) };

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Write nothing; fail if the tree differs from what would be written.
     #[arg(long)]
     check: bool,
+    /// Only fetch the protocol test vectors that the tests of `anyfn-wire` read.
+    #[arg(long)]
+    vectors: bool,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +34,9 @@ struct Wanted {
     /// The folder in botocore's data: `service/api-version`.
     model: String,
     operations: Vec<String>,
+    /// The error code for broken constraints, where it is not the usual one of the service's protocol.
+    #[serde(default)]
+    validation_code: Option<String>,
 }
 
 /// Generated files by their path below `generated/`.
@@ -39,6 +45,9 @@ type Files = BTreeMap<PathBuf, String>;
 /// Runs the verb.
 #[allow(clippy::print_stdout, reason = "a chore talks to its user")]
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.vectors {
+        return models::setup_vectors();
+    }
     let room = models::workspace().join("crates/aws-model");
     let manifest = fs::read_to_string(room.join("operations.json")).context("operations.json")?;
     let wanted: BTreeMap<String, Wanted> = serde_json::from_str(&manifest).context("operations.json")?;
@@ -48,7 +57,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let only: Vec<&str> = wanted.operations.iter().map(String::as_str).collect();
         let service = anyfn_wire::load(name, &model, &only).with_context(|| name.clone())?;
         report_patterns(service);
-        generate(service, &mut files)?;
+        let mut service = *service;
+        if let Some(code) = &wanted.validation_code {
+            service.validation_code = code.clone().leak();
+        }
+        generate(&service, &mut files)?;
     }
     let names: Vec<&String> = wanted.keys().collect();
     files.insert(PathBuf::from("../generated.rs"), root(&names));

@@ -80,6 +80,6 @@ fn show_new(key: &StoredKey, print: &Printer) {
         return;
     }
     print.line(&format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}"));
-    print.line(&format!("ANYFN_KEY={id}:{secret}"));
+    print.line(&format!("ANYFN_KEY={id}.{secret}"));
     print.note("the secret is shown only now");
 }

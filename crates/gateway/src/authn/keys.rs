@@ -116,12 +116,12 @@ impl Keys {
         self.tries().failed(&peer.ip().to_string(), self.0.base.clock.wall());
     }
 
-    /// `Authorization: Bearer ID:SECRET`, the native API's scheme.
+    /// `Authorization: Bearer ID.SECRET`, the native API's scheme.
     pub(super) fn bearer(&self, parts: &Parts, peer: SocketAddr) -> Result<Identity, Error> {
         self.guard(peer)?;
         let Some(caller) = self.bearer_caller(parts) else {
             self.wrong(peer);
-            return Err(unauthenticated("this server asks for a key: set ANYFN_KEY=ID:SECRET (see `anyfn key create`)"));
+            return Err(unauthenticated("this server asks for a key: set ANYFN_KEY=ID.SECRET (see `anyfn key create`)"));
         };
         Ok(Identity { caller, service: None, region: None, body: None })
     }

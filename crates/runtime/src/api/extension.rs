@@ -1,12 +1,16 @@
 //! Calls of extensions.
 
-use http::{HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json as value};
 
 use super::{Answered, accepted, error as refuse, json, refused};
-use crate::{answer::Call, hub::Hub, machine::Event};
+use crate::{
+    answer::Call,
+    hub::Hub,
+    machine::{Event, Refusal},
+};
 
 const NAME: &str = "lambda-extension-name";
 const IDENTIFIER: &str = "lambda-extension-identifier";
@@ -16,8 +20,8 @@ const ERROR_TYPE: &str = "lambda-extension-function-error-type";
 /// A registration's body at most.
 const BODY_MAX: usize = 64 * 1024;
 
-fn header<'r>(request: &'r Request<Incoming>, name: &str) -> &'r str {
-    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+fn header<'r>(headers: &'r HeaderMap, name: &str) -> &'r str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 #[derive(serde::Deserialize)]
@@ -27,10 +31,10 @@ struct Registration {
 }
 
 /// `POST /extension/register`
-pub(super) async fn register(hub: &Hub, request: Request<Incoming>) -> Answered {
-    let name = header(&request, NAME).to_owned();
-    let with_account = header(&request, FEATURES).split(',').any(|feature| feature.trim() == "accountId");
-    let body = Limited::new(request.into_body(), BODY_MAX).collect().await;
+pub(super) async fn register(hub: &Hub, headers: &HeaderMap, body: &mut Incoming) -> Answered {
+    let name = header(headers, NAME).to_owned();
+    let with_account = header(headers, FEATURES).split(',').any(|feature| feature.trim() == "accountId");
+    let body = Limited::new(body, BODY_MAX).collect().await;
     let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let Ok(Registration { events }) = serde_json::from_slice(&body) else {
         return refuse(StatusCode::FORBIDDEN, "InvalidRequestFormat", "the body is no registration");
@@ -58,24 +62,30 @@ fn insert(response: &mut Answered, name: &'static str, text: &str) {
 }
 
 /// The identifier, checked for its form first, as Lambda does.
-fn identifier(request: &Request<Incoming>) -> Result<&str, Answered> {
-    let id = header(request, IDENTIFIER);
+fn identifier(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let id = header(headers, IDENTIFIER);
     if id.is_empty() {
         let text = "Missing Lambda-Extension-Identifier header";
-        return Err(refuse(StatusCode::FORBIDDEN, "Extension.MissingExtensionIdentifier", text));
+        return Err(Refusal::Extension {
+            error_type: "Extension.MissingExtensionIdentifier",
+            message: text.to_owned(),
+        });
     }
     if anyfn_types::InstanceId::from_uuid(id).is_none() {
         let text = "Invalid Lambda-Extension-Identifier";
-        return Err(refuse(StatusCode::FORBIDDEN, "Extension.InvalidExtensionIdentifier", text));
+        return Err(Refusal::Extension {
+            error_type: "Extension.InvalidExtensionIdentifier",
+            message: text.to_owned(),
+        });
     }
     Ok(id)
 }
 
 /// `GET /extension/event/next`: waits for an event.
-pub(super) async fn next(hub: &Hub, request: &Request<Incoming>) -> Answered {
-    let id = match identifier(request) {
+pub(super) async fn next(hub: &Hub, headers: &HeaderMap) -> Answered {
+    let id = match identifier(headers) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refusal) => return refused(&refusal),
     };
     if let Err(refusal) = hub.change(|machine| machine.extensions.next(id)) {
         return refused(&refusal);
@@ -107,12 +117,12 @@ fn invoke(call: &Call) -> Value {
 }
 
 /// `POST /extension/init/error` and `/extension/exit/error`: the process is expected to end now.
-pub(super) fn error(hub: &Hub, request: &Request<Incoming>, init: bool) -> Answered {
-    let id = match identifier(request) {
+pub(super) fn error(hub: &Hub, headers: &HeaderMap, init: bool) -> Answered {
+    let id = match identifier(headers) {
         Ok(id) => id,
-        Err(refused) => return refused,
+        Err(refusal) => return refused(&refusal),
     };
-    if header(request, ERROR_TYPE).is_empty() {
+    if header(headers, ERROR_TYPE).is_empty() {
         let text = "Lambda-Extension-Function-Error-Type not found";
         return refuse(StatusCode::FORBIDDEN, "Extension.MissingHeader", text);
     }

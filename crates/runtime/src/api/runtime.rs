@@ -1,7 +1,7 @@
 //! Calls of the runtime.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
@@ -48,14 +48,13 @@ fn head(headers: &mut HeaderMap, call: &Call) {
 }
 
 /// `POST /runtime/invocation/{id}/response`
-pub(super) async fn response(hub: &Hub, id: &str, request: Request<Incoming>) -> Answered {
+pub(super) async fn response(hub: &Hub, id: &str, headers: &HeaderMap, body: &mut Incoming) -> Answered {
     if let Err(refusal) = hub.change(|machine| machine.answer(id)) {
         return refused(&refusal);
     }
-    let mode = request.headers().get(RESPONSE_MODE).map(|mode| mode.as_bytes().to_vec());
-    let answered = match mode.as_deref() {
-        None => whole(hub, request).await,
-        Some(mode) if mode.eq_ignore_ascii_case(b"streaming") => return stream(hub, request).await,
+    match headers.get(RESPONSE_MODE).map(HeaderValue::as_bytes) {
+        None => whole(hub, body).await,
+        Some(mode) if mode.eq_ignore_ascii_case(b"streaming") => stream(hub, headers, body).await,
         Some(_) => {
             let failure = failure::found(
                 "Runtime.InvalidResponseModeHeader",
@@ -65,8 +64,7 @@ pub(super) async fn response(hub: &Hub, id: &str, request: Request<Incoming>) ->
             done(hub, Answer::Failed(failure)).await;
             refuse(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", "Invalid function response mode")
         }
-    };
-    answered
+    }
 }
 
 /// The machine is told first, so that the runtime may ask for its next call as soon as it has our answer.
@@ -75,9 +73,9 @@ async fn done(hub: &Hub, answer: Answer) {
     let _retired = hub.answers.send(answer).await;
 }
 
-async fn whole(hub: &Hub, request: Request<Incoming>) -> Answered {
+async fn whole(hub: &Hub, body: &mut Incoming) -> Answered {
     let limit = hub.facts.payload_max;
-    match collect(request.into_body(), limit).await {
+    match collect(body, limit).await {
         Collected::Whole(body) => {
             done(hub, Answer::Whole(body)).await;
             accepted()
@@ -104,7 +102,7 @@ enum Collected {
 }
 
 /// Reads a body; what is over the limit is read and thrown away, so that the client sees our answer and not a reset.
-async fn collect(mut body: Incoming, limit: u64) -> Collected {
+async fn collect(body: &mut Incoming, limit: u64) -> Collected {
     let expected = body.size_hint().lower();
     let mut kept = BytesMut::with_capacity(usize::try_from(expected.min(limit)).unwrap_or(0));
     let mut size = 0;
@@ -124,11 +122,10 @@ async fn collect(mut body: Incoming, limit: u64) -> Collected {
     if size > limit { Collected::TooLarge(size) } else { Collected::Whole(kept.freeze()) }
 }
 
-async fn stream(hub: &Hub, request: Request<Incoming>) -> Answered {
-    let content_type = request.headers().get(http::header::CONTENT_TYPE);
+async fn stream(hub: &Hub, headers: &HeaderMap, body: &mut Incoming) -> Answered {
+    let content_type = headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let _retired = hub.answers.send(Answer::StreamHead { content_type }).await;
-    let mut body = request.into_body();
     let mut failed = None;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
@@ -168,34 +165,33 @@ fn error_type(headers: &HeaderMap, body: &[u8]) -> String {
     failure::clean_type(given.as_deref())
 }
 
-async fn reported(request: Request<Incoming>) -> Option<anyfn_types::Failure> {
-    let (parts, body) = request.into_parts();
+async fn reported(headers: &HeaderMap, body: &mut Incoming) -> Option<anyfn_types::Failure> {
     match collect(body, ERROR_MAX).await {
-        Collected::Whole(body) => Some(failure::reported(&error_type(&parts.headers, &body), body)),
+        Collected::Whole(body) => Some(failure::reported(&error_type(headers, &body), body)),
         Collected::TooLarge(size) => Some(failure::too_large(size, ERROR_MAX)),
         Collected::Broken => None,
     }
 }
 
 /// `POST /runtime/invocation/{id}/error`
-pub(super) async fn error(hub: &Hub, id: &str, request: Request<Incoming>) -> Answered {
+pub(super) async fn error(hub: &Hub, id: &str, headers: &HeaderMap, body: &mut Incoming) -> Answered {
     if let Err(refusal) = hub.change(|machine| machine.answer(id)) {
         return refused(&refusal);
     }
     let broken =
         || failure::found("Runtime.TruncatedResponse", Some(id), "HTTP request detected as truncated");
-    let failure = reported(request).await.unwrap_or_else(broken);
+    let failure = reported(headers, body).await.unwrap_or_else(broken);
     done(hub, Answer::Failed(failure)).await;
     accepted()
 }
 
 /// `POST /runtime/init/error`
-pub(super) async fn init_error(hub: &Hub, request: Request<Incoming>) -> Answered {
+pub(super) async fn init_error(hub: &Hub, headers: &HeaderMap, body: &mut Incoming) -> Answered {
     if let Err(refusal) = hub.change(|machine| machine.init_error()) {
         return refused(&refusal);
     }
     let broken = || failure::found("Runtime.TruncatedResponse", None, "HTTP request detected as truncated");
-    let failure = reported(request).await.unwrap_or_else(broken);
+    let failure = reported(headers, body).await.unwrap_or_else(broken);
     let _retired = hub.answers.send(Answer::InitFailed(failure)).await;
     accepted()
 }

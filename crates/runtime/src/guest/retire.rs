@@ -34,11 +34,7 @@ impl LambdaGuest {
             }
             self.tell(&mut live, shutdown_reason(reason)).await;
         }
-        let Live { sandbox, output, .. } = live;
-        if let Err(error) = sandbox.destroy().await {
-            tracing::warn!(instance = %self.with.instance, ?error, "a sandbox was not given back whole");
-        }
-        output.drain();
+        live.destroy(self.with.instance).await;
     }
 
     async fn tell(&self, live: &mut Live, reason: &'static str) {

@@ -105,6 +105,7 @@ impl Records {
             self.plain = Some(lines);
             return rest;
         }
+        // An empty record has nothing to say.
         if self.head.len() == HEAD {
             let length = [self.head[4], self.head[5], self.head[6], self.head[7]];
             self.left = u32::from_be_bytes(length) as usize;

@@ -18,7 +18,6 @@ use anyfn_core::{
     },
 };
 use anyfn_runtime::{Lambda, Options};
-use anyfn_testkit::PlainProcesses;
 use anyfn_types::{
     Code, Config, Contract, Digest, Ephemeral, Failure, Function, FunctionName, Invocation, InvocationId,
     Limits, LogFormat, Logging, Mode, Namespace, Version, VersionId, VersionState,
@@ -46,6 +45,8 @@ pub(crate) struct Spec {
     pub(crate) layers: Vec<(&'static str, String)>,
     pub(crate) env: Vec<(&'static str, &'static str)>,
     pub(crate) command: Vec<&'static str>,
+    /// A folder whose content is part of the package.
+    pub(crate) copy: Option<std::path::PathBuf>,
     pub(crate) timeout: Duration,
     pub(crate) init_timeout: Duration,
     pub(crate) json: bool,
@@ -61,6 +62,7 @@ impl Spec {
             layers: Vec::new(),
             env: Vec::new(),
             command: Vec::new(),
+            copy: None,
             timeout: Duration::from_secs(20),
             init_timeout: Duration::from_secs(10),
             json: false,
@@ -97,14 +99,28 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new() -> Self {
+    pub(crate) async fn new() -> Self {
+        Self::searching(&[]).await
+    }
+
+    /// Looks for interpreters in these folders too.
+    pub(crate) async fn searching(folders: &[&str]) -> Self {
         let base = Base::system();
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let options = Options { state: dir.path().to_owned(), ..Options::default() };
+        let options = Options {
+            state: dir.path().to_owned(),
+            search: folders.iter().map(std::path::PathBuf::from).collect(),
+            ..Options::default()
+        };
         let lambda = Lambda::new(base.clone(), &options).unwrap();
-        let isolation = Arc::new(PlainProcesses::new(base.clone()));
+        let isolation = crate::isolation::start(&base, dir.path(), lambda.prefixes()).await;
         Self { base, lambda, isolation, dir }
+    }
+
+    /// Whether the host has exactly this runtime.
+    pub(crate) fn has(&self, runtime: &'static str) -> bool {
+        matches!(self.lambda.resolve(&self.version(&Spec::new(runtime, "a.b", &[]))), Ok(None))
     }
 
     fn version(&self, spec: &Spec) -> Version {
@@ -165,12 +181,19 @@ impl Bench {
             folder(&path, files);
             Root { path, hold: Arc::new(()) }
         };
+        let code = root("task", &spec.files);
+        if let Some(copy) = &spec.copy {
+            let source = copy.join(".");
+            let done =
+                std::process::Command::new("cp").arg("-r").arg(source).arg(&code.path).status().unwrap();
+            assert!(done.success());
+        }
         let lines = Arc::new(Lines::default());
         let with = BringUp {
             instance: self.base.random.instance_id(),
             function: Arc::new(function),
             version: Arc::new(version),
-            code: root("task", &spec.files),
+            code,
             layers: (!spec.layers.is_empty()).then(|| root("opt", &spec.layers)),
             isolation: self.isolation.clone(),
             logs: lines.clone(),
@@ -187,7 +210,11 @@ impl Bench {
             timeout: spec.timeout,
             next: 0,
         };
-        self.lambda.bring_up(with).await.map(up)
+        let started = self.lambda.bring_up(with).await;
+        if started.is_err() {
+            println!("{:#?}", lines.0.lock().unwrap().iter().map(|(_, line)| line).collect::<Vec<_>>());
+        }
+        started.map(up)
     }
 
     /// Brings an instance up that must come up.

@@ -38,7 +38,7 @@ while True:
 
 #[tokio::test]
 async fn an_extension_sees_each_call_and_the_end() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut spec = Spec::python("def handler(e, c):\n  print('handler')\n  return 1\n");
     spec.layers = vec![("extensions/follower", extension(FOLLOWER))];
     let mut up = bench.up(spec).await;
@@ -67,7 +67,7 @@ async fn an_extension_sees_each_call_and_the_end() {
 
 #[tokio::test]
 async fn what_an_extension_may_not_do_is_refused() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import uuid
 kind = lambda answer: [answer[0], answer[2].get('errorType')]
@@ -113,7 +113,7 @@ next(id['Lambda-Extension-Identifier'])
 
 #[tokio::test]
 async fn an_extension_that_fails_ends_the_init_phase() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let reports = "status, headers, _ = register([])\n\
                    call('POST', '/init/error', '{}', {'Lambda-Extension-Identifier': headers['lambda-extension-identifier'], \
                    'Lambda-Extension-Function-Error-Type': 'My.Bad'})\nsys.exit(9)\n";
@@ -125,13 +125,16 @@ async fn an_extension_that_fails_ends_the_init_phase() {
         let mut spec = Spec::python("def handler(e, c):\n  return 1\n");
         spec.layers = vec![("extensions/bad", extension(text))];
         let failure = bench.fails(spec).await;
-        assert_eq!((failure.error_type.as_str(), &json(&failure)["errorMessage"]), (error_type, &value!(message)));
+        assert_eq!(
+            (failure.error_type.as_str(), &json(&failure)["errorMessage"]),
+            (error_type, &value!(message))
+        );
     }
 }
 
 #[tokio::test]
 async fn an_internal_extension_registers_while_the_runtime_starts() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import threading, queue
 status, headers, _ = register(['INVOKE'], name='inner')
@@ -152,7 +155,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn an_extension_that_never_comes_back_costs_the_instance() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "status, headers, _ = register(['INVOKE'])\nnext(headers['lambda-extension-identifier'])\nimport time\ntime.sleep(600)\n";
     let mut spec = Spec::python("def handler(e, c):\n  return 1\n");
     spec.layers = vec![("extensions/slow", extension(text))];

@@ -29,7 +29,7 @@ fn provided(text: &str) -> Spec {
 
 #[tokio::test]
 async fn a_custom_runtime_answers() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 while True:
     id, headers, event = next()
@@ -46,14 +46,17 @@ while True:
     let names: Vec<_> = about.keys().map(String::as_str).collect();
     let expected = ["aws-request-id", "client-context", "deadline-ms", "invoked-function-arn"];
     assert_eq!(names, expected.map(|name| format!("lambda-runtime-{name}")));
-    assert_eq!(about["lambda-runtime-invoked-function-arn"], "arn:aws:lambda:eu-west-1:123456789012:function:hello");
+    assert_eq!(
+        about["lambda-runtime-invoked-function-arn"],
+        "arn:aws:lambda:eu-west-1:123456789012:function:hello"
+    );
     assert!(up.guest.settled().await);
     assert_eq!(up.ask("2").await.unwrap()[0], value!(2));
 }
 
 #[tokio::test]
 async fn wrong_calls_are_refused_in_lambdas_words_and_change_nothing() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 seen = []
 seen.append(status_type(call('POST', '/invocation/none/response', '1')))
@@ -88,7 +91,7 @@ next()
 
 #[tokio::test]
 async fn errors_pass_verbatim_with_their_type() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 for kind in [{'Lambda-Runtime-Function-Error-Type': 'My.Type'}, {}]:
     id, _, event = next()
@@ -107,7 +110,7 @@ next()
 
 #[tokio::test]
 async fn a_too_large_answer_is_413_and_the_runtime_goes_on() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 id, _, event = next()
 first = status_type(call('POST', f'/invocation/{id}/response', 'x' * 200001))
@@ -146,14 +149,18 @@ id, _, _ = next()
 send(id, [b'one'], {'Lambda-Runtime-Function-Error-Type': 'Mid.Stream', 'Lambda-Runtime-Function-Error-Body': base64.b64encode(b'{}').decode()})
 id, _, _ = next()
 send(id, [b'one'], {}, end=False)
-id, _, _ = next()
+# Until the server has seen that the connection is gone.
+answer = call('GET', '/invocation/next')
+while answer[0] == 403:
+    answer = call('GET', '/invocation/next')
+id = answer[1]['lambda-runtime-aws-request-id']
 call('POST', f'/invocation/{id}/response', '1', {'Lambda-Runtime-Function-Response-Mode': 'bogus'})
 next()
 ";
 
 #[tokio::test]
 async fn streams_over_http_end_break_and_are_cut() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut up = bench.up(provided(STREAMER)).await;
     let mut ends = Vec::new();
     for _ in 0..3 {
@@ -175,7 +182,7 @@ async fn streams_over_http_end_break_and_are_cut() {
 
 #[tokio::test]
 async fn a_package_without_an_entry_point_says_so() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let failure = bench.fails(Spec::new("provided.al2023", "x", &[("other", "")])).await;
     assert_eq!(failure.error_type, "Runtime.InvalidEntrypoint");
     let text = "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]";
@@ -186,7 +193,7 @@ async fn a_package_without_an_entry_point_says_so() {
 
 #[tokio::test]
 async fn a_command_replaces_the_managed_runtime() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut spec = Spec::new("python3.11", "my.handler", &[]);
     let text = "\nid, _, event = next()\ncall('POST', f'/invocation/{id}/response', json.dumps(sys.argv[1:]))\nnext()\n";
     spec.files.push(("client.py", format!("{CLIENT}{text}")));

@@ -24,7 +24,7 @@ const ID: &str = "00000000-0000-0000-0000-000000000001";
 
 #[tokio::test]
 async fn lines_of_all_kinds_come_in_the_order_in_which_they_were_written() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import logging, sys
 log = logging.getLogger()
@@ -61,7 +61,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn the_stream_is_named_as_on_lambda() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut up = bench.up(Spec::python("def handler(e, c):\n  return c.log_stream_name\n")).await;
     let name = up.ask("{}").await.unwrap();
     let target = up.targets().pop().unwrap();
@@ -75,7 +75,7 @@ async fn the_stream_is_named_as_on_lambda() {
 
 #[tokio::test]
 async fn json_logs_of_python() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import logging
 log = logging.getLogger('mine')
@@ -103,7 +103,9 @@ def handler(event, context):
     assert!(report["metrics"]["initDurationMs"].as_f64().unwrap() > 0.0);
     let said: Vec<_> = objects.iter().filter(|object| object.get("level").is_some()).collect();
     assert_eq!(said.len(), 2, "{log:#?}");
-    let head = |object: &Value| value!([object["level"], object["message"], object["logger"], object["requestId"], object["more"]]);
+    let head = |object: &Value| {
+        value!([object["level"], object["message"], object["logger"], object["requestId"], object["more"]])
+    };
     assert_eq!(head(said[0]), value!(["INFO", "hello you", "mine", ID, 1]));
     assert_eq!(head(said[1]), value!(["ERROR", "caught", "mine", ID, null]));
     assert_eq!(value!([said[1]["errorType"], said[1]["errorMessage"]]), value!(["ValueError", "bad"]));
@@ -113,7 +115,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn console_of_node_in_text_and_json() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "exports.handler = async () => { console.log('a %d', 1, { b: 2 }); console.error('two\\nlines'); \
                 process.stdout.write('raw\\n'); console.debug('low'); };";
     let mut up = bench.up(Spec::node(text)).await;
@@ -136,13 +138,19 @@ async fn console_of_node_in_text_and_json() {
     let objects: Vec<Value> = up.log().iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let said: Vec<_> = objects.iter().filter(|object| object.get("level").is_some()).collect();
     assert_eq!(said.len(), 2);
-    assert_eq!(value!([said[0]["level"], said[0]["message"], said[0]["requestId"]]), value!(["INFO", {"a": 1}, ID]));
-    assert_eq!(value!([said[1]["level"], said[1]["errorType"], said[1]["errorMessage"]]), value!(["WARN", "TypeError", "t"]));
+    assert_eq!(
+        value!([said[0]["level"], said[0]["message"], said[0]["requestId"]]),
+        value!(["INFO", {"a": 1}, ID])
+    );
+    assert_eq!(
+        value!([said[1]["level"], said[1]["errorType"], said[1]["errorMessage"]]),
+        value!(["WARN", "TypeError", "t"])
+    );
 }
 
 #[tokio::test]
 async fn g5_fake_report_lines_change_no_metering() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "def handler(e, c):\n  print('REPORT RequestId: ' + c.aws_request_id + '\\tDuration: 0.00 ms\\tBilled Duration: 0 ms\\t')\n";
     let mut up = bench.up(Spec::python(text)).await;
     let reply = up.try_invoke("{}").await.unwrap();
@@ -160,7 +168,7 @@ async fn g5_fake_report_lines_change_no_metering() {
 
 #[tokio::test]
 async fn d6_a_flood_is_cut_dropped_and_counted_and_the_function_goes_on() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import os
 def handler(event, context):
@@ -183,15 +191,18 @@ def handler(event, context):
     assert!(long.ends_with("[truncated]"));
     let whole: usize = log.iter().filter(|line| line.starts_with('z')).count();
     assert!(whole < 2000);
-    let counts = log.iter().filter_map(|line| line.strip_prefix('[')?.split_once(" lines dropped")?.0.parse::<usize>().ok());
+    let counts = log
+        .iter()
+        .filter_map(|line| line.strip_prefix('[')?.split_once(" lines dropped")?.0.parse::<usize>().ok());
     assert_eq!(whole + counts.sum::<usize>(), 2000, "every line is there or counted");
     assert!(log.last().unwrap().starts_with("REPORT"), "the platform's own lines are not dropped");
 }
 
 #[tokio::test]
 async fn the_tail_holds_the_last_4_kib() {
-    let bench = Bench::new();
-    let mut up = bench.up(Spec::python("def handler(e, c):\n  for n in range(2000):\n    print('line', n)\n")).await;
+    let bench = Bench::new().await;
+    let mut up =
+        bench.up(Spec::python("def handler(e, c):\n  for n in range(2000):\n    print('line', n)\n")).await;
     let tail = up.try_invoke("{}").await.unwrap().log_tail.unwrap();
     assert_eq!(tail.len(), 4096);
     let text = String::from_utf8(tail.to_vec()).unwrap();

@@ -7,7 +7,7 @@ use crate::bench::{Bench, Spec, collect, json};
 
 #[tokio::test]
 async fn async_and_callback_handlers_answer_and_keep_their_state() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         "exports.handler = async (event) => ({ n: ++n, event });",
         "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, { n: ++n, event }), 1); };",
@@ -26,7 +26,7 @@ async fn async_and_callback_handlers_answer_and_keep_their_state() {
 
 #[tokio::test]
 async fn a_callback_waits_for_the_event_loop_and_a_forgotten_one_answers_null() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "let late = false;\nexports.handler = (event, context, callback) => {\n\
                 if (event === 1) return;\n  callback(null, 'early');\n  setTimeout(() => { late = true; console.log('late work'); }, 30);\n};\n";
     let mut up = bench.up(Spec::node(text)).await;
@@ -39,35 +39,47 @@ async fn a_callback_waits_for_the_event_loop_and_a_forgotten_one_answers_null() 
 
 #[tokio::test]
 async fn errors_have_lambdas_shape() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         ("exports.handler = async () => { throw new TypeError('no'); };", "TypeError", "no"),
         ("exports.handler = () => { throw new RangeError('far'); };", "RangeError", "far"),
         ("exports.handler = (e, c, callback) => callback(new Error('said'));", "Error", "said"),
         ("exports.handler = (e, c, callback) => callback('text');", "string", "text"),
         ("exports.handler = (e, c) => c.fail();", "string", "handled"),
-        ("exports.handler = async () => { const o = {}; o.o = o; return o; };", "Error", "Unable to stringify response body"),
+        (
+            "exports.handler = async () => { const o = {}; o.o = o; return o; };",
+            "Error",
+            "Unable to stringify response body",
+        ),
     ];
     for (text, error_type, message) in cases {
         let mut up = bench.up(Spec::node(text)).await;
         let failure = up.ask("{}").await.unwrap_err();
-        assert_eq!((failure.error_type.as_str(), &json(&failure)["errorMessage"]), (error_type, &value!(message)));
+        assert_eq!(
+            (failure.error_type.as_str(), &json(&failure)["errorMessage"]),
+            (error_type, &value!(message))
+        );
         assert!(json(&failure)["trace"].is_array());
-        assert!(up.log().iter().any(|line| line.contains("\tERROR\tInvoke Error \t{\"errorType\":")), "{:#?}", up.log());
+        assert!(
+            up.log().iter().any(|line| line.contains("\tERROR\tInvoke Error \t{\"errorType\":")),
+            "{:#?}",
+            up.log()
+        );
     }
 }
 
 #[tokio::test]
 async fn a_promise_that_never_settles_is_an_error_and_not_a_hang() {
-    let bench = Bench::new();
-    let mut up = bench.up(Spec::node("exports.handler = async () => { await new Promise(() => {}); };")).await;
+    let bench = Bench::new().await;
+    let mut up =
+        bench.up(Spec::node("exports.handler = async () => { await new Promise(() => {}); };")).await;
     assert_eq!(up.ask("{}").await.unwrap_err().error_type, "Runtime.NodeJsExit");
     assert_eq!(up.ask("{}").await.unwrap_err().error_type, "Runtime.NodeJsExit", "the guest goes on");
 }
 
 #[tokio::test]
 async fn uncaught_errors_are_answered_and_end_the_instance() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         ("setTimeout(() => { throw new TypeError('late'); }, 1);", "TypeError", "late"),
         ("Promise.reject(new Error('lost'));", "Runtime.UnhandledPromiseRejection", "Error: lost"),
@@ -77,25 +89,49 @@ async fn uncaught_errors_are_answered_and_end_the_instance() {
         let mut up = bench.up(Spec::node(&text)).await;
         let reply = up.try_invoke("{}").await.unwrap();
         let failure = reply.result.unwrap_err();
-        assert_eq!((failure.error_type.as_str(), &json(&failure)["errorMessage"]), (error_type, &value!(message)));
+        assert_eq!(
+            (failure.error_type.as_str(), &json(&failure)["errorMessage"]),
+            (error_type, &value!(message))
+        );
         assert!(!up.guest.settled().await, "the process is gone");
     }
     let mut up = bench.up(Spec::node("exports.handler = async () => process.exit(5);")).await;
-    let text = "RequestId: 00000000-0000-0000-0000-000000000001 Error: Runtime exited with error: exit status 5";
+    let text =
+        "RequestId: 00000000-0000-0000-0000-000000000001 Error: Runtime exited with error: exit status 5";
     assert_eq!(json(&up.dies("{}").await)["errorMessage"], text);
 }
 
 #[tokio::test]
 async fn init_failures_have_lambdas_types_and_texts() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
         ("gone.handler", "", "Runtime.ImportModuleError", "Error: Cannot find module 'gone'"),
         ("index.gone", "", "Runtime.HandlerNotFound", "index.gone is undefined or not exported"),
-        ("index.handler", "exports.handler = 1;", "Runtime.HandlerNotFound", "index.handler is not a function"),
+        (
+            "index.handler",
+            "exports.handler = 1;",
+            "Runtime.HandlerNotFound",
+            "index.handler is not a function",
+        ),
         ("index", "", "Runtime.MalformedHandlerName", "Bad handler"),
-        ("../index.handler", "", "Runtime.MalformedHandlerName", "'../index.handler' is not a valid handler name."),
-        ("index.handler", "exports.handler = (", "Runtime.UserCodeSyntaxError", "SyntaxError: Unexpected token '}'"),
-        ("index.handler", "require('missing-one')", "Runtime.ImportModuleError", "Error: Cannot find module 'missing-one'"),
+        (
+            "../index.handler",
+            "",
+            "Runtime.MalformedHandlerName",
+            "'../index.handler' is not a valid handler name.",
+        ),
+        (
+            "index.handler",
+            "exports.handler = (",
+            "Runtime.UserCodeSyntaxError",
+            "SyntaxError: Unexpected end of input",
+        ),
+        (
+            "index.handler",
+            "require('missing-one')",
+            "Runtime.ImportModuleError",
+            "Error: Cannot find module 'missing-one'",
+        ),
         ("index.handler", "throw new RangeError('r')", "RangeError", "r"),
     ];
     for (handler, text, error_type, message) in cases {
@@ -108,20 +144,28 @@ async fn init_failures_have_lambdas_types_and_texts() {
 
 #[tokio::test]
 async fn modules_are_found_as_packages_and_layers_have_them() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let esm = "export const deep = { handler: async () => 'esm' };";
     let cjs = "const d = require('dep'); const l = require('own'); exports.handler = async () => [d, l, require('only')];";
     let package = ("package.json", r#"{"type":"module"}"#);
-    let cases: [(&str, Vec<(&'static str, &str)>, serde_json::Value); 5] = [
+    let cases = [
         ("index.deep.handler", vec![("index.mjs", esm)], value!("esm")),
         ("src/a/index.deep.handler", vec![("src/a/index.js", esm), package], value!("esm")),
-        ("index.handler", vec![("index.cjs", "exports.handler = async () => 'cjs';"), package], value!("cjs")),
+        (
+            "index.handler",
+            vec![("index.cjs", "exports.handler = async () => 'cjs';"), package],
+            value!("cjs"),
+        ),
         (
             "index.handler",
             vec![("index.js", cjs), ("node_modules/own/index.js", "module.exports = 'task';")],
             value!(["layer", "task", "by release"]),
         ),
-        ("lib.handler", vec![("node_modules/lib/index.js", "exports.handler = async () => 'lib';")], value!("lib")),
+        (
+            "lib.handler",
+            vec![("node_modules/lib/index.js", "exports.handler = async () => 'lib';")],
+            value!("lib"),
+        ),
     ];
     for (handler, files, expected) in cases {
         let mut spec = Spec::new("nodejs20.x", handler, &files);
@@ -136,7 +180,7 @@ async fn modules_are_found_as_packages_and_layers_have_them() {
 
 #[tokio::test]
 async fn an_answer_can_be_streamed() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 exports.handler = awslambda.streamifyResponse(async (event, out, context) => {
   if (event.http) out = awslambda.HttpResponseStream.from(out, { statusCode: 201 });
@@ -151,7 +195,10 @@ exports.handler = awslambda.streamifyResponse(async (event, out, context) => {
     assert_eq!((head.as_deref(), bytes.len(), last), (Some("text/plain"), 300_004, Some(Frame::End)));
     let (head, bytes, last) = stream(&mut up, r#"{"n": 0, "http": true}"#).await;
     assert_eq!(head.as_deref(), Some("application/vnd.awslambda.http-integration-response"));
-    assert_eq!((bytes.as_slice(), last), (&b"{\"statusCode\":201}\0\0\0\0\0\0\0\0last"[..], Some(Frame::End)));
+    assert_eq!(
+        (bytes.as_slice(), last),
+        (&b"{\"statusCode\":201}\0\0\0\0\0\0\0\0last"[..], Some(Frame::End))
+    );
     let (_, bytes, last) = stream(&mut up, r#"{"n": 1, "fail": true}"#).await;
     let Some(Frame::Failed(failure)) = last else { panic!("no failure: {last:?}") };
     assert_eq!((bytes.len(), failure.error_type.as_str()), (1000, "TypeError"));
@@ -174,7 +221,7 @@ async fn stream(up: &mut crate::bench::Up, body: &str) -> (Option<String>, Vec<u
 
 #[tokio::test]
 async fn d7_a_stream_over_the_limit_is_cut_and_the_instance_freed() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "exports.handler = awslambda.streamifyResponse(async (e, out) => { for (;;) out.write(Buffer.alloc(65536)); });";
     let mut spec = Spec::node(text);
     spec.limits.stream_bytes = 1_000_000;
@@ -190,7 +237,7 @@ async fn d7_a_stream_over_the_limit_is_cut_and_the_instance_freed() {
 
 #[tokio::test]
 async fn node_24_takes_no_callbacks() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut spec = Spec::node("exports.handler = async (event, context) => [typeof context.done, event];");
     spec.runtime = "nodejs24.x";
     assert_eq!(bench.up(spec).await.ask("1").await.unwrap(), value!(["undefined", 1]));

@@ -7,7 +7,7 @@ use crate::bench::{Bench, Spec, json, whole};
 
 #[tokio::test]
 async fn a_handler_answers_and_keeps_its_state() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "n = 0\ndef handler(event, context):\n  global n\n  n += 1\n  return {'n': n, 'got': event}\n";
     let mut up = bench.up(Spec::python(text)).await;
     assert_eq!(up.ask(r#"{"a": 1}"#).await.unwrap(), value!({"n": 1, "got": {"a": 1}}));
@@ -17,8 +17,9 @@ async fn a_handler_answers_and_keeps_its_state() {
 
 #[tokio::test]
 async fn large_events_and_answers_pass_and_too_large_answers_are_refused() {
-    let bench = Bench::new();
-    let text = "def handler(event, context):\n  return 'x' * event if isinstance(event, int) else len(event)\n";
+    let bench = Bench::new().await;
+    let text =
+        "def handler(event, context):\n  return 'x' * event if isinstance(event, int) else len(event)\n";
     let mut spec = Spec::python(text);
     spec.limits.payload_bytes = 3_000_000;
     let mut up = bench.up(spec).await;
@@ -36,7 +37,7 @@ async fn large_events_and_answers_pass_and_too_large_answers_are_refused() {
 
 #[tokio::test]
 async fn the_context_has_every_field() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import os
 def handler(event, c):
@@ -70,7 +71,7 @@ def handler(event, c):
 
 #[tokio::test]
 async fn an_exception_is_the_callers_answer_in_lambdas_shape() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut up = bench.up(Spec::python("def handler(event, context):\n  raise ValueError('no')\n")).await;
     let failure = up.ask("{}").await.unwrap_err();
     assert!(failure.handled_by_runtime);
@@ -85,12 +86,15 @@ async fn an_exception_is_the_callers_answer_in_lambdas_shape() {
     );
     let log = up.log();
     let line = log.iter().find(|line| line.starts_with("[ERROR]")).unwrap();
-    assert!(line.starts_with("[ERROR] ValueError: no\nTraceback (most recent call last):\n\u{a0}\u{a0}File "), "{line}");
+    assert!(
+        line.starts_with("[ERROR] ValueError: no\nTraceback (most recent call last):\n\u{a0}\u{a0}File "),
+        "{line}"
+    );
 }
 
 #[tokio::test]
 async fn what_cannot_be_marshalled_is_said_so_and_decimals_are_numbers() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "from decimal import Decimal\ndef handler(e, c):\n  return {'d': Decimal('1.10'), 'u': 'ü'} if e else object()\n";
     let mut up = bench.up(Spec::python(text)).await;
     let failure = up.ask("0").await.unwrap_err();
@@ -108,15 +112,40 @@ async fn what_cannot_be_marshalled_is_said_so_and_decimals_are_numbers() {
 
 #[tokio::test]
 async fn init_failures_have_lambdas_types_and_texts() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let cases = [
-        ("gone.handler", "", "Runtime.ImportModuleError", "Unable to import module 'gone': No module named 'gone'"),
+        (
+            "gone.handler",
+            "",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'gone': No module named 'gone'",
+        ),
         ("app.gone", "", "Runtime.HandlerNotFound", "Handler 'gone' missing on module 'app'"),
-        ("app", "", "Runtime.MalformedHandlerName", "Bad handler 'app': not enough values to unpack (expected 2, got 1)"),
-        ("sys.exit", "", "Runtime.BuiltInModuleConflict", "Cannot use built-in module sys as a handler module"),
-        ("app.handler", "def (", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app': invalid syntax (app.py, line 1)"),
+        (
+            "app",
+            "",
+            "Runtime.MalformedHandlerName",
+            "Bad handler 'app': not enough values to unpack (expected 2, got 1)",
+        ),
+        (
+            "sys.exit",
+            "",
+            "Runtime.BuiltInModuleConflict",
+            "Cannot use built-in module sys as a handler module",
+        ),
+        (
+            "app.handler",
+            "def (",
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module 'app': invalid syntax (app.py, line 1)",
+        ),
         ("app.handler", "raise KeyError('k')", "KeyError", "'k'"),
-        ("app.handler", "import boto_that_is_not", "Runtime.ImportModuleError", "Unable to import module 'app': No module named 'boto_that_is_not'"),
+        (
+            "app.handler",
+            "import boto_that_is_not",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'app': No module named 'boto_that_is_not'",
+        ),
     ];
     for (handler, text, error_type, message) in cases {
         let failure = bench.fails(Spec::new("python3.11", handler, &[("app.py", text)])).await;
@@ -129,7 +158,7 @@ async fn init_failures_have_lambdas_types_and_texts() {
 
 #[tokio::test]
 async fn a_process_that_ends_during_init_is_an_exit_error() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let failure = bench.fails(Spec::python("import os\nos._exit(7)\n")).await;
     assert_eq!(failure.error_type, "Runtime.ExitError");
     assert_eq!(json(&failure)["errorMessage"], "Error: Runtime exited with error: exit status 7");
@@ -138,7 +167,7 @@ async fn a_process_that_ends_during_init_is_an_exit_error() {
 
 #[tokio::test]
 async fn a_process_that_ends_during_a_call_is_an_exit_error() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let id = "RequestId: 00000000-0000-0000-0000-000000000001 Error: ";
     let cases = [
         ("sys.exit(3)", "Runtime exited with error: exit status 3"),
@@ -151,14 +180,17 @@ async fn a_process_that_ends_during_a_call_is_an_exit_error() {
         let mut up = bench.up(Spec::python(&format!("import os, sys\ndef handler(e, c):\n  {what}\n"))).await;
         let failure = up.dies("{}").await;
         assert_eq!(failure.error_type, "Runtime.ExitError");
-        assert_eq!(json(&failure), value!({"errorType": "Runtime.ExitError", "errorMessage": format!("{id}{text}")}));
+        assert_eq!(
+            json(&failure),
+            value!({"errorType": "Runtime.ExitError", "errorMessage": format!("{id}{text}")})
+        );
         assert!(up.log().contains(&format!("{id}{text}\nRuntime.ExitError")), "{:?}", up.log());
     }
 }
 
 #[tokio::test]
 async fn modules_come_from_the_package_then_from_layers_and_never_from_the_host() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = r"
 import sys, mine, shared, site_only
 def handler(event, context):
@@ -183,7 +215,7 @@ def handler(event, context):
 
 #[tokio::test]
 async fn the_environment_is_lambdas_and_reserved_names_stay_the_platforms() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "import os\ndef handler(event, context):\n  return dict(os.environ, cwd=os.getcwd())\n";
     let mut spec = Spec::python(text);
     spec.env = vec![("MINE", "1"), ("_HANDLER", "x.y"), ("AWS_REGION", "mars"), ("TZ", "Europe/Berlin")];
@@ -214,7 +246,7 @@ async fn the_environment_is_lambdas_and_reserved_names_stay_the_platforms() {
 
 #[tokio::test]
 async fn a_wrapper_script_starts_the_runtime() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "import os\ndef handler(event, context):\n  return os.environ['WRAPPED']\n";
     let mut spec = Spec::python(text);
     spec.env = vec![("AWS_LAMBDA_EXEC_WRAPPER", "/opt/wrapper")];
@@ -224,7 +256,7 @@ async fn a_wrapper_script_starts_the_runtime() {
 
 #[tokio::test]
 async fn a_guest_that_writes_nonsense_to_its_link_is_lost_and_nobody_else() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let texts = ["b'\\xff' * 64", "b'\\x01\\0\\0\\0\\x63'", "b'\\0\\0\\0\\0\\0'", "b'\\x01\\0\\0\\0\\x15'"];
     for text in texts {
         let text = format!("import os, time\ndef handler(e, c):\n  os.write(3, {text})\n  time.sleep(60)\n");
@@ -235,11 +267,73 @@ async fn a_guest_that_writes_nonsense_to_its_link_is_lost_and_nobody_else() {
 
 #[tokio::test]
 async fn an_idle_guest_that_ends_is_noticed() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "import os, threading\ngo = threading.Event()\ndef end():\n  go.wait()\n  os._exit(1)\n\
                 threading.Thread(target=end, daemon=True).start()\ndef handler(e, c):\n  threading.Timer(0.05, go.set).start()\n";
     let mut up = bench.up(Spec::python(text)).await;
     up.ask("{}").await.unwrap();
     let anyfn_core::ports::GuestEvent::Gone = up.guest.idle().await;
     assert!(!up.guest.settled().await);
+}
+
+#[tokio::test]
+async fn every_python_of_the_host_is_served_by_the_same_bootstrap() {
+    let bench = Bench::searching(&["/root/.pyenv/versions"]).await;
+    let text = "import sys, logging\ndef handler(e, c):\n  logging.getLogger().error('said')\n  return list(sys.version_info[:2])\n";
+    for (runtime, minor) in
+        [("python3.8", 8), ("python3.9", 9), ("python3.10", 10), ("python3.12", 12), ("python3.13", 13)]
+    {
+        if !bench.has(runtime) {
+            println!("SKIPPED: no {runtime} on this host");
+            continue;
+        }
+        let mut spec = Spec::python(text);
+        spec.runtime = runtime;
+        let mut up = bench.up(spec).await;
+        assert_eq!(up.ask("{}").await.unwrap(), value!([3, minor]));
+        assert!(up.log().iter().any(|line| line.starts_with("[ERROR]\t") && line.ends_with("\tsaid")));
+    }
+}
+
+#[tokio::test]
+async fn json_is_read_and_written_as_the_standard_package_does() {
+    let bench = Bench::new().await;
+    let text = r"
+import sys
+early = 'json' in sys.modules
+def handler(event, context):
+  import json
+  case = event['case']
+  value = eval(case, {'nan': float('nan'), 'inf': float('inf')})
+  return {'early': early, 'mine': value, 'theirs': json.dumps(value, ensure_ascii=True)}
+";
+    let mut up = bench.up(Spec::python(text)).await;
+    let cases = [
+        "[1, -2, 1.0, 1e300, 2**70, True, None]",
+        "'quote \" back \\\\ tab \\t nul \\0 ü \\U0001f600'",
+        "{1: 'a', None: 'b', True: 'c', 1.5: 'd'}",
+        "[(), [], {}, ('a',)]",
+        "[inf, -inf]",
+    ];
+    for case in cases {
+        let event = value!({"case": case}).to_string();
+        let call = up.call(&format!(" \n{event}\t "));
+        let deadline = up.deadline();
+        let reply = up.guest.invoke(&call, deadline).await.unwrap();
+        let Ok(anyfn_core::ReplyBody::Whole(body)) = reply.result else { panic!("no answer for {case}") };
+        assert!(up.guest.settled().await);
+        let body = std::str::from_utf8(&body).unwrap();
+        let (mine, theirs) = body.split_once(", \"theirs\": ").unwrap();
+        let theirs: String = serde_json::from_str(theirs.strip_suffix('}').unwrap()).unwrap();
+        assert_eq!(mine, format!("{{\"early\": false, \"mine\": {theirs}"));
+    }
+    for body in ["", "{", "[1,]", "1 2", "nul", "\"\u{1}\""] {
+        let failure = up.ask(body).await.unwrap_err();
+        assert_eq!(failure.error_type, "Runtime.UnmarshalError", "{body}");
+        let message = json(&failure)["errorMessage"].as_str().unwrap().to_owned();
+        assert!(
+            message.starts_with("Unable to unmarshal input: ") && message.contains("(char "),
+            "{message}"
+        );
+    }
 }

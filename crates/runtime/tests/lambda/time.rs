@@ -10,7 +10,7 @@ const ID: &str = "00000000-0000-0000-0000-000000000001";
 
 #[tokio::test]
 async fn a_call_over_its_deadline_is_a_timeout_and_costs_the_instance() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     for mut spec in [
         Spec::python("import time\ndef handler(e, c):\n  print('begun')\n  time.sleep(600)\n"),
         Spec::node("exports.handler = async () => { console.log('begun'); for (;;); };"),
@@ -22,7 +22,9 @@ async fn a_call_over_its_deadline_is_a_timeout_and_costs_the_instance() {
         assert_eq!(json(&failure), value!({"errorType": "Sandbox.Timedout", "errorMessage": message}));
         assert_eq!(failure.error_type, "Sandbox.Timedout");
         let log = up.log();
-        let at = |text: &str| log.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {log:#?}"));
+        let at = |text: &str| {
+            log.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {log:#?}"))
+        };
         assert!(at("begun") < at(&format!("Z {ID} Task timed out after 1.00 seconds")));
         assert!(at("Task timed out") < at("END RequestId"));
         assert!(log.last().unwrap().ends_with("\tStatus: timeout"), "{log:#?}");
@@ -32,7 +34,7 @@ async fn a_call_over_its_deadline_is_a_timeout_and_costs_the_instance() {
 
 #[tokio::test]
 async fn an_init_phase_over_its_time_starts_again_within_the_call() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let text = "import time\nprint('loading')\ntime.sleep(1)\ndef handler(e, c):\n  return 'up'\n";
     let mut spec = Spec::python(text);
     spec.init_timeout = Duration::from_millis(600);
@@ -40,12 +42,17 @@ async fn an_init_phase_over_its_time_starts_again_within_the_call() {
     assert_eq!(up.ask("{}").await.unwrap(), value!("up"));
     let log = up.log();
     assert_eq!(log.iter().filter(|line| *line == "loading").count(), 2);
-    assert_eq!(log.iter().filter(|line| line.starts_with("INIT_REPORT") && line.ends_with("Status: timeout")).count(), 1);
+    assert_eq!(
+        log.iter()
+            .filter(|line| line.starts_with("INIT_REPORT") && line.ends_with("Status: timeout"))
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn an_init_phase_that_never_ends_is_the_calls_timeout() {
-    let bench = Bench::new();
+    let bench = Bench::new().await;
     let mut spec = Spec::python("import time\ntime.sleep(600)\n");
     spec.init_timeout = Duration::from_millis(200);
     spec.timeout = Duration::from_millis(400);
@@ -57,8 +64,9 @@ async fn an_init_phase_that_never_ends_is_the_calls_timeout() {
 
 #[tokio::test]
 async fn a_paused_guest_goes_on_where_it_was() {
-    let bench = Bench::new();
-    let mut up = bench.up(Spec::python("n = 0\ndef handler(e, c):\n  global n\n  n += 1\n  return n\n")).await;
+    let bench = Bench::new().await;
+    let mut up =
+        bench.up(Spec::python("n = 0\ndef handler(e, c):\n  global n\n  n += 1\n  return n\n")).await;
     assert_eq!(up.ask("{}").await.unwrap(), value!(1));
     up.guest.pause().await.unwrap();
     up.guest.resume().await.unwrap();

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{TRIES, Used, children, cpu_quota, keyed, mounts, number, pause, remove_dir};
+use super::{TRIES, Used, children, claim, cpu_quota, keyed, mounts, number, pause, remove_dir};
 use crate::proto::Create;
 
 /// Parent folders by controller.
@@ -19,6 +19,8 @@ pub(crate) struct Parents {
     cpu: PathBuf,
     cpuacct: Option<PathBuf>,
     freezer: Option<PathBuf>,
+    /// Held open: the claim on the name.
+    _claim: File,
 }
 
 /// Folders of one sandbox.
@@ -42,7 +44,10 @@ impl Parents {
         let (Some(memory), Some(pids), Some(cpu)) = (find("memory"), find("pids"), find("cpu")) else {
             return Ok(None);
         };
-        let parents = Self { memory, pids, cpu, cpuacct: find("cpuacct"), freezer: find("freezer") };
+        fs::create_dir_all(&memory)?;
+        let claim = claim(&memory)?;
+        let (cpuacct, freezer) = (find("cpuacct"), find("freezer"));
+        let parents = Self { memory, pids, cpu, cpuacct, freezer, _claim: claim };
         for folder in parents.folders() {
             fs::create_dir_all(&folder)?;
         }

@@ -7,14 +7,18 @@ use std::{
     path::PathBuf,
 };
 
-use super::{TRIES, Used, children, cpu_quota, keyed, mounts, number, pause, remove_dir};
+use super::{TRIES, Used, children, claim, cpu_quota, keyed, mounts, number, pause, remove_dir};
 use crate::proto::Create;
 
 const NEEDED: [&str; 3] = ["memory", "cpu", "pids"];
 
 /// The parent group.
 #[derive(Debug)]
-pub(crate) struct Parent(PathBuf);
+pub(crate) struct Parent {
+    folder: PathBuf,
+    /// Held open: the claim on the name.
+    _claim: File,
+}
 
 /// The group of one sandbox.
 #[derive(Debug)]
@@ -29,20 +33,20 @@ impl Parent {
             return Ok(None);
         }
         fs::write(mount.point.join("cgroup.subtree_control"), "+memory +cpu +pids")?;
-        let parent = Self(mount.point.join(name));
-        parent.make()?;
-        fs::write(parent.0.join("cgroup.subtree_control"), "+memory +cpu +pids")?;
+        let parent = Self::claimed(mount.point.join(name))?;
+        fs::write(parent.folder.join("cgroup.subtree_control"), "+memory +cpu +pids")?;
         Ok(Some(parent))
     }
 
-    fn make(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.0)?;
-        self.clean();
-        Ok(())
+    fn claimed(folder: PathBuf) -> io::Result<Self> {
+        fs::create_dir_all(&folder)?;
+        let parent = Self { _claim: claim(&folder)?, folder };
+        parent.clean();
+        Ok(parent)
     }
 
     fn clean(&self) {
-        for folder in children(&self.0) {
+        for folder in children(&self.folder) {
             let child = Child(folder);
             child.kill();
             let _ = child.remove();
@@ -50,7 +54,7 @@ impl Parent {
     }
 
     pub(super) fn create(&self, label: &str, spec: &Create) -> io::Result<Child> {
-        let child = Child(self.0.join(label));
+        let child = Child(self.folder.join(label));
         fs::create_dir(&child.0)?;
         let made = child.limit(spec);
         if made.is_err() {
@@ -61,7 +65,7 @@ impl Parent {
 
     pub(super) fn close(&self) {
         self.clean();
-        let _ = remove_dir(&self.0);
+        let _ = remove_dir(&self.folder);
     }
 }
 

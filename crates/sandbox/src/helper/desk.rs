@@ -127,11 +127,12 @@ impl Desk {
         let filters = Filters::compile().map_err(|e| step("compile the system call filter", &e))?;
         let house = House {
             common: Common {
+                allowed: self.allowed.clone(),
                 bind_roots: hello.bind_roots.iter().map(PathBuf::from).collect(),
                 runtime_prefixes: hello.runtime_prefixes.iter().map(PathBuf::from).collect(),
                 filters,
             },
-            cgroups: Cgroups::open(&hello.cgroup_name),
+            cgroups: Cgroups::open(&hello.cgroup_name).map_err(|e| Fault::Refused(e.to_string()))?,
             users: own_users.then(|| Users::new(&hello.cgroup_name)),
             images: Images::new(&hello.scratch_dir, hello.spare_tmp, own_users),
             instances: HashMap::new(),

@@ -43,6 +43,8 @@ const ETC: &[&str] = &[
     "protocols",
     "services",
 ];
+/// And what begins so: these hold parts of the runtimes under `/usr`.
+const ETC_FAMILIES: &[&str] = &["java", "python3", "perl", "fonts"];
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom"];
 /// Of `/proc`: what tells of the host or of the kernel's secrets.
 const PROC_HIDDEN: &[&str] = &[
@@ -158,8 +160,8 @@ fn prefixes(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
     for prefix in &plan.common.runtime_prefixes {
         let inside = inner(prefix).at("name a runtime folder")?;
         if !RUNTIME.iter().any(|name| inside.starts_with(name)) {
-            let mount = tree(prefix, true).at("open a runtime folder")?;
-            found.push(Shown { mount, folder: prefix.is_dir(), inside });
+            let trusted = plan.common.trusted(std::slice::from_ref(prefix));
+            found.push(detach(prefix, trusted, inside).at("open a runtime folder")?);
         }
     }
     Ok(found)
@@ -216,8 +218,11 @@ fn etc(plan: &Plan<'_>) -> io::Result<()> {
     for (name, text) in files {
         fs::write(Path::new("etc").join(name), text)?;
     }
-    for name in ETC {
-        let host = Path::new("/etc").join(name);
+    let of_families =
+        fs::read_dir("/etc")?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let of_families = of_families.filter(|name| ETC_FAMILIES.iter().any(|family| name.starts_with(family)));
+    for name in of_families.chain(ETC.iter().map(|name| (*name).to_owned())) {
+        let host = Path::new("/etc").join(&name);
         if host.exists() {
             expose(&host, &Path::new("etc").join(name))?;
         }
@@ -260,7 +265,7 @@ fn proc() -> io::Result<()> {
     restrict(&empty, READ_ONLY, false)?;
     attach(&empty, "run")?;
     let unreadable = fs::File::create(UNREADABLE)?;
-    unreadable.set_permissions(fs::Permissions::from_mode(0))?;
+    unreadable.set_permissions(fs::Permissions::from_mode(0o000))?;
     for name in PROC_HIDDEN {
         let path = Path::new("proc").join(name);
         let Ok(kind) = fs::symlink_metadata(&path) else { continue };
@@ -278,17 +283,22 @@ fn proc() -> io::Result<()> {
 }
 
 fn binds(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
+    let trusted = plan.common.trusted(&plan.common.bind_roots);
     let one = |(source, target): &(String, String)| {
         let inside = inner(Path::new(target)).at("name a bind's target")?;
-        let found = resolve(Path::new(source), &plan.common.bind_roots).at("find a bind's source")?;
-        let flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
-        let mount = open_tree(&found, "", flags).at("open a bind's source")?;
-        let kind = rustix::fs::fstat(&found).at("look at a bind's source")?;
-        let folder = rustix::fs::FileType::from_raw_mode(kind.st_mode).is_dir();
-        Ok(Shown { mount, folder, inside })
+        detach(Path::new(source), trusted, inside).at("open a bind's source")
     };
     plan.spec.binds.iter().map(one).collect()
+}
+
+fn detach(source: &Path, trusted: &[PathBuf], inside: PathBuf) -> io::Result<Shown> {
+    let found = resolve(source, trusted)?;
+    let flags =
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let mount = open_tree(&found, "", flags)?;
+    let kind = rustix::fs::fstat(&found)?;
+    let folder = rustix::fs::FileType::from_raw_mode(kind.st_mode).is_dir();
+    Ok(Shown { mount, folder, inside })
 }
 
 /// Opens a source within the roots that the helper was given. No link is followed below them: the server could be made to

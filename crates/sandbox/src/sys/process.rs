@@ -49,6 +49,13 @@ pub(crate) fn fork() -> io::Result<Option<i32>> {
     Ok((pid != 0).then_some(pid))
 }
 
+/// Sends a signal to every other process of the caller's pid namespace. Only init calls this; elsewhere it would reach
+/// far.
+pub(crate) fn signal_all(signal: libc::c_int) -> io::Result<()> {
+    // SAFETY: takes numbers only.
+    check(unsafe { libc::kill(-1, signal) }.into()).map(drop)
+}
+
 /// Ends the process without running destructors or exit handlers of the forked image.
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: ends the process; nothing runs afterwards.

@@ -110,6 +110,9 @@ async fn a_killed_server_leaves_nothing() {
     let (name, scratch) = said.split_once(' ').unwrap();
     let scratch = std::path::PathBuf::from(scratch);
     let (processes, helper) = (processes_of(name), helper_of(name));
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!mounts().contains(scratch.to_str().unwrap()), "nothing is ever mounted where the host sees it");
+    let before = mounts();
     assert_eq!(processes.len(), 5, "three inits, one of them frozen, and two guests");
     assert!(images_in(&scratch) >= 3);
     server.kill().unwrap();
@@ -118,6 +121,7 @@ async fn a_killed_server_leaves_nothing() {
     until("the processes are gone", || processes.iter().all(|pid| !alive(*pid))).await;
     assert_eq!(cgroups(name), Vec::<std::path::PathBuf>::new());
     assert_eq!(images_in(&scratch), 0);
+    assert_eq!(mounts(), before);
     std::fs::remove_dir_all(&scratch).unwrap();
 }
 
@@ -179,4 +183,28 @@ async fn dropping_the_last_handle_ends_the_helper() {
     until("the tasks are gone", || base.tasks.alive().is_empty()).await;
     assert_eq!(images_in(scratch.path()), 0);
     let _: &Base = &base;
+}
+
+#[tokio::test]
+async fn a_create_that_nobody_waits_for_leaves_nothing() {
+    if !root() {
+        return;
+    }
+    let house = House::open().await;
+    for polls in 0..30 {
+        let mut create = Box::pin(house.processes.create(house.spec()));
+        let mut left = polls;
+        let given_up = std::future::poll_fn(|context| {
+            let done = create.as_mut().poll(context).is_ready();
+            left -= 1;
+            if done || left <= 0 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        });
+        given_up.await;
+        drop(create);
+    }
+    until("what was begun is gone", || processes_of(&house.name).is_empty()).await;
+    let scratch = house.scratch.path().to_path_buf();
+    let keep = house.close().await;
+    assert_eq!(images_in(&scratch), 0);
+    drop(keep);
 }

@@ -113,3 +113,57 @@ async fn a_helper_says_what_the_host_can_do() {
     );
     house.close().await;
 }
+
+#[tokio::test]
+async fn runtime_folders_are_shown_read_only_at_their_own_paths() {
+    if !root() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let prefix = place.path().join("runtimes/tool-1");
+    std::fs::create_dir_all(&prefix).unwrap();
+    std::fs::create_dir_all(place.path().join("runtimes/tool-2")).unwrap();
+    std::fs::copy("/bin/echo", prefix.join("tool")).unwrap();
+    let shown = prefix.clone();
+    let house = House::with(|options| options.runtime_prefixes.push(shown)).await;
+    let sandbox = house.sandbox().await;
+    let (_, text) = run(&*sandbox, &[prefix.join("tool").to_str().unwrap(), "here"]).await;
+    assert_eq!(text, "here\n");
+    let (exit, _) = run(&*sandbox, &["/bin/touch", prefix.join("x").to_str().unwrap()]).await;
+    assert_eq!(exit.kind, ExitKind::Code(1));
+    let (_, text) = run(&*sandbox, &["/bin/ls", place.path().join("runtimes").to_str().unwrap()]).await;
+    assert_eq!(text, "tool-1\n");
+    sandbox.destroy().await.unwrap();
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_second_helper_of_the_same_name_is_refused() {
+    if !root() {
+        return;
+    }
+    let house = House::open().await;
+    let sandbox = house.sandbox().await;
+    let options = crate::house::options(&house.name, house.scratch.path());
+    let base = anyfn_base::Base::system();
+    let error = anyfn_sandbox::Processes::start(base, options).await.unwrap_err();
+    assert_eq!(error.code, "sandbox_refused");
+    assert_eq!(run(&*sandbox, &["/bin/true"]).await.0.kind, ExitKind::Code(0));
+    sandbox.destroy().await.unwrap();
+    house.close().await;
+}
+
+#[tokio::test]
+async fn an_id_is_used_once() {
+    if !root() {
+        return;
+    }
+    let house = House::open().await;
+    let spec = house.spec();
+    let sandbox = house.processes.create(spec.clone()).await.unwrap();
+    assert_eq!(house.processes.create(spec).await.err().unwrap().code, "sandbox_refused");
+    // The refusal did not touch the first one.
+    assert_eq!(run(&*sandbox, &["/bin/true"]).await.0.kind, ExitKind::Code(0));
+    sandbox.destroy().await.unwrap();
+    house.close().await;
+}

@@ -1,5 +1,6 @@
 //! Attacks and accidents from inside of real sandboxes. They need root; what cannot run says so by name.
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests are tests")]
 
 mod accidents;
 mod basics;
@@ -7,6 +8,7 @@ mod exhaustion;
 mod hidden;
 mod house;
 mod network;
+mod service;
 mod syscalls;
 mod tmp;
 mod unprivileged;

@@ -1,4 +1,5 @@
 //! A disk in memory that fails as disks do: it forgets what was not synced, tears writes at sectors, flips bits, runs full.
+#![allow(clippy::unwrap_used, reason = "only tests and fuzz targets come here")]
 
 use std::{
     any::Any,
@@ -298,8 +299,13 @@ impl DiskFile for FaultyFile {
             return Err(errno.into());
         }
         let node = &mut world.nodes[self.node];
-        node.durable = node.now.clone();
-        node.unsynced.clear();
+        // Only what is dirty: bytes whose earlier sync failed are not written a second time.
+        for change in std::mem::take(&mut node.unsynced) {
+            match change {
+                Unsynced::Length(len) => node.durable.resize(len, 0),
+                Unsynced::Write { at, bytes } => put(&mut node.durable, at, &bytes),
+            }
+        }
         Ok(())
     }
 }

@@ -184,6 +184,10 @@ impl Job for SettleJob {
         Op::room(self.queue.len(), reason)
     }
 
+    fn frees(&self) -> bool {
+        true
+    }
+
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {
         let mut queues = shared.queues();
         let state = queues.get(&self.queue).ok_or_else(lease_lost)?;
@@ -254,6 +258,10 @@ pub(super) struct SweepJob {
 impl Job for SweepJob {
     fn room(&self) -> usize {
         Op::room(self.queue.len(), 0)
+    }
+
+    fn frees(&self) -> bool {
+        self.sweep == Sweep::Purge
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

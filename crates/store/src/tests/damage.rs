@@ -134,6 +134,27 @@ async fn a_torn_last_write_is_cut_off_wherever_it_tears() {
 }
 
 #[tokio::test]
+async fn entries_appended_together_are_kept_together_or_not_at_all() {
+    let disk = FaultyDisk::default();
+    let store = open(&disk).await.unwrap();
+    let before = disk.after_kill();
+    let entries = vec![Bytes::from(vec![8; 60]); 3];
+    store.log().append("l", entries, Durability::Synced).await.unwrap();
+    let after = disk.after_kill();
+    let (segment, _) = after.files().into_iter().find(|(path, _)| path.ends_with("0000000001.seg")).unwrap();
+    let mut whole = Vec::new();
+    after.edit(&segment, |bytes| whole = bytes.clone());
+    let last = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    for cut in 48..=last {
+        let torn = before.after_kill();
+        torn.edit(&segment, |bytes| bytes[..cut].copy_from_slice(&whole[..cut]));
+        let store = open(&torn).await.unwrap();
+        let kept = if cut == last { 3 } else { 0 };
+        assert_eq!(store.log().bounds("l").await.unwrap(), (0, kept), "cut at {cut}");
+    }
+}
+
+#[tokio::test]
 async fn h4_a_missing_or_swapped_segment_is_named() {
     let disk = filled(true).await;
     let segments: Vec<_> = disk.files().into_iter().filter(|(path, _)| path.extension().is_some()).collect();

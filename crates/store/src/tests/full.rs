@@ -55,7 +55,7 @@ async fn a_failed_sync_takes_back_what_it_refused_and_keeps_what_it_promised() {
     for bad in 1..4 {
         let disk = FaultyDisk::default();
         let store = open(&disk).await.unwrap();
-        store.records().put("k", Bytes::from_static(b"old"), Expect::Any).await.unwrap();
+        let old = store.records().put("k", Bytes::from_static(b"old"), Expect::Any).await.unwrap();
         store.log().append("l", vec![Bytes::from_static(b"soon")], Durability::Soon).await.unwrap();
         disk.fail_syncs(bad, Errno::IO);
         let error = store.records().put("k", Bytes::from_static(b"lost"), Expect::Any).await.unwrap_err();
@@ -64,9 +64,47 @@ async fn a_failed_sync_takes_back_what_it_refused_and_keeps_what_it_promised() {
         assert_eq!(&store.records().get("k").await.unwrap().unwrap().value[..], b"old");
         assert_eq!(store.log().bounds("l").await.unwrap(), (0, 1));
         store.records().put("other", Bytes::from_static(b"new"), Expect::Absent).await.unwrap();
+        store.records().put("k", Bytes::from_static(b"next"), Expect::Revision(old)).await.unwrap();
         let again = open(&disk.after_power_cut(&anyfn_base::Random::seeded(1))).await.unwrap();
-        assert_eq!(&again.records().get("k").await.unwrap().unwrap().value[..], b"old");
+        assert_eq!(&again.records().get("k").await.unwrap().unwrap().value[..], b"next");
         assert_eq!(&again.log().read("l", 0, 1, 1).await.unwrap()[0].bytes[..], b"soon");
         assert!(again.records().get("other").await.unwrap().is_some());
     }
+}
+
+#[tokio::test]
+async fn h3_on_a_full_disk_deletes_and_acks_go_through_and_make_room() {
+    let disk = FaultyDisk::default();
+    let store = open(&disk).await.unwrap();
+    let (records, queue, log) = (store.records(), store.queue(), store.log());
+    queue.append("q", (0..20).map(|i| message(i, "m")).collect()).await.unwrap();
+    let leased = queue.lease("q", 20, Lease(60_000)).await.unwrap();
+    log.append("l", vec![Bytes::from(vec![1; 200]); 5], Durability::Synced).await.unwrap();
+    disk.set_room(Some(disk.used() + 40_000));
+    let value = || Bytes::from(vec![1; 400]);
+    let mut stored = 0;
+    while records.put(&format!("k/{stored:03}"), value(), Expect::Any).await.is_ok() {
+        stored += 1;
+    }
+    assert!(stored > 60, "{stored}");
+    for leased in leased {
+        queue.ack("q", leased.id, leased.token).await.unwrap();
+    }
+    log.trim("l", 5).await.unwrap();
+    for i in 0..stored - 10 {
+        records.delete(&format!("k/{i:03}"), Expect::Any).await.unwrap();
+    }
+    for i in 0..stored - 20 {
+        let mut tries = 0;
+        while let Err(error) = records.put(&format!("new/{i:03}"), value(), Expect::Any).await {
+            assert_eq!(error.code, "storage_full");
+            tries += 1;
+            assert!(tries < 100, "the store does not heal at {i} of {stored}");
+            records.delete("nothing", Expect::Any).await.unwrap();
+        }
+    }
+    let again = open(&disk.after_kill()).await.unwrap();
+    assert_eq!(again.records().scan("k/", None, 1000).await.unwrap().len(), 10);
+    assert_eq!(again.records().scan("new/", None, 1000).await.unwrap().len(), stored - 20);
+    assert_eq!(again.queue().depth("q").await.unwrap(), anyfn_core::ports::Depth::default());
 }

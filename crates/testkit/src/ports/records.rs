@@ -129,8 +129,8 @@ pub async fn watch_starts_after_its_revision(ports: Ports) {
         revisions.push(records.put("k", text(&i.to_string()), Expect::Any).await.unwrap());
     }
     let mut watch = records.watch("", revisions[2]).await.unwrap();
-    for i in 3..5 {
-        let record = Record { key: "k".into(), value: text(&i.to_string()), revision: revisions[i] };
+    for (i, revision) in revisions.into_iter().enumerate().skip(3) {
+        let record = Record { key: "k".into(), value: text(&i.to_string()), revision };
         assert_eq!(watch.recv().await, Some(Change::Put(record)));
     }
     assert!(watch.try_recv().is_err());

@@ -134,3 +134,6 @@ fn translate(java: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! The sentences of validation errors, exactly as AWS's services word them.
 
+use std::fmt::{self, Write as _};
+
 use crate::schema::{Kind, Shape};
 use crate::value::Value;
 
@@ -18,19 +20,34 @@ impl Violation {
         if shape.sensitive {
             return Self(format!("Value at '{path}' failed to satisfy constraint: {constraint}"));
         }
-        let shown = shorten(value.to_string());
+        let shown = shorten(value);
         Self(format!("Value '{shown}' at '{path}' failed to satisfy constraint: {constraint}"))
     }
 }
 
-/// A caller may send megabytes in one value; its own text needs no more than this to be recognised.
-fn shorten(mut text: String) -> String {
-    const MOST: usize = 1024;
-    if text.len() > MOST {
-        text.truncate(text.floor_char_boundary(MOST));
-        text.push_str("...");
+/// Text that takes no more than a bound and then refuses.
+struct Short(String);
+
+impl fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        const MOST: usize = 1024;
+        let room = MOST.saturating_sub(self.0.len());
+        if text.len() <= room {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        self.0.push_str(&text[..text.floor_char_boundary(room)]);
+        self.0.push_str("...");
+        Err(fmt::Error)
     }
-    text
+}
+
+/// A caller may send megabytes in one value; its own text needs no more than this to be recognised.
+fn shorten(value: &Value) -> String {
+    let mut short = Short(String::new());
+    // Its only error says that the text is full.
+    _ = write!(short, "{value}");
+    short.0
 }
 
 /// `N validation errors detected: …; …`

@@ -42,3 +42,24 @@ fn install() -> Result<PathBuf> {
     }
     Ok(folder)
 }
+
+/// Puts the package's own protocol test vectors into `target/parts/botocore-vectors`, where the tests of `anyfn-wire` look.
+/// They are only in the source package. Does nothing if they are there.
+pub(crate) fn setup_vectors() -> Result<()> {
+    let target = parts().join("botocore-vectors");
+    if target.is_dir() {
+        return Ok(());
+    }
+    let download = parts().join("botocore-source");
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--quiet", "--no-binary", ":all:", "--no-deps", "--dest"]);
+    run(pip.arg(&download).arg(BOTOCORE))?;
+    let name = BOTOCORE.replace("==", "-");
+    let mut tar = Command::new("tar");
+    tar.arg("-xzf").arg(download.join(format!("{name}.tar.gz"))).arg("-C").arg(&download);
+    run(tar
+        .arg(format!("{name}/tests/unit/protocols/input"))
+        .arg(format!("{name}/tests/unit/protocols/output")))?;
+    std::fs::rename(download.join(&name).join("tests/unit/protocols"), &target)?;
+    std::fs::remove_dir_all(&download).context("cleaning up")
+}

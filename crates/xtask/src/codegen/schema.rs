@@ -24,6 +24,7 @@ pub(super) fn write(service: &Service) -> String {
         ("protocols", format!("&[{}]", protocols.join(", "))),
         ("xml_namespace", format!("{:?}", service.xml_namespace)),
         ("query_compatible", service.query_compatible.to_string()),
+        ("validation_code", format!("{:?}", service.validation_code)),
         ("bare_xml_errors", service.bare_xml_errors.to_string()),
         ("operations", "OPERATIONS".to_owned()),
         ("shapes", "SHAPES".to_owned()),

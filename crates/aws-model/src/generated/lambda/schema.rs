@@ -11,6 +11,7 @@ pub static SERVICE: Service = Service {
     protocols: &[Protocol::RestJson],
     xml_namespace: "",
     query_compatible: false,
+    validation_code: "ValidationException",
     bare_xml_errors: false,
     operations: OPERATIONS,
     shapes: SHAPES,

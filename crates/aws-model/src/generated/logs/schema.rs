@@ -11,6 +11,7 @@ pub static SERVICE: Service = Service {
     protocols: &[Protocol::Json11],
     xml_namespace: "",
     query_compatible: false,
+    validation_code: "InvalidParameterException",
     bare_xml_errors: false,
     operations: OPERATIONS,
     shapes: SHAPES,

@@ -11,6 +11,7 @@ pub static SERVICE: Service = Service {
     protocols: &[Protocol::Query],
     xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
     query_compatible: false,
+    validation_code: "ValidationError",
     bare_xml_errors: false,
     operations: OPERATIONS,
     shapes: SHAPES,

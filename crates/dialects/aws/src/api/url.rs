@@ -79,7 +79,7 @@ impl Visit<'_> {
         let caller = &self.request.caller;
         match self.url.auth {
             UrlAuth::None => true,
-            UrlAuth::Iam => caller.key.is_some() && caller.rights.invoke && caller.account == home.account,
+            UrlAuth::Iam => !caller.key.0.is_empty() && caller.rights.invoke && caller.account == home.account,
         }
     }
 
@@ -119,7 +119,7 @@ impl Visit<'_> {
             trace: &self.trace,
             now,
             account: signed.then_some(home.account.as_str()),
-            key: request.caller.key.as_ref().filter(|_| signed).map(AsRef::as_ref),
+            key: signed.then_some(request.caller.key.0.as_str()),
         }
     }
 

@@ -1,0 +1,78 @@
+//! A native hello: speaks the Runtime API 2018-06-01 over one kept connection; with `--serve` the same handler behind plain
+//! HTTP on a port of its own, which it prints.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+fn handler(event: &[u8]) -> Vec<u8> {
+    let name = std::str::from_utf8(event).ok().and_then(|e| e.split("\"name\":\"").nth(1)?.split('"').next());
+    format!("{{\"hello\":\"{}\"}}", name.unwrap_or("world")).into_bytes()
+}
+
+/// The request id (if any) and the body of one message.
+fn read(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let (mut line, mut length, mut id) = (String::new(), 0, String::new());
+    loop {
+        line.clear();
+        if stream.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let text = line.trim_end();
+        if text.is_empty() {
+            break;
+        }
+        let (name, value) = text.split_once(':').unwrap_or((text, ""));
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        } else if name.eq_ignore_ascii_case("lambda-runtime-aws-request-id") {
+            id = value.trim().to_owned();
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some((id, body))
+}
+
+fn serve() -> std::io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("{}", listener.local_addr()?.port());
+    for stream in listener.incoming() {
+        let stream = stream?;
+        stream.set_nodelay(true)?;
+        std::thread::spawn(move || {
+            let mut stream = BufReader::new(stream);
+            while let Some((_, event)) = read(&mut stream) {
+                let body = handler(&event);
+                let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len()).into_bytes();
+                answer.extend(body);
+                if stream.get_mut().write_all(&answer).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(())
+}
+
+fn main() -> std::io::Result<()> {
+    if std::env::args().any(|a| a == "--serve") {
+        return serve();
+    }
+    let api = std::env::var("AWS_LAMBDA_RUNTIME_API").expect("the Runtime API's address");
+    let stream = TcpStream::connect(&api)?;
+    stream.set_nodelay(true)?;
+    let mut stream = BufReader::new(stream);
+    let next = format!("GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: {api}\r\n\r\n");
+    loop {
+        stream.get_mut().write_all(next.as_bytes())?;
+        let Some((id, event)) = read(&mut stream) else { return Ok(()) };
+        let body = handler(&event);
+        let head = format!("POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nhost: {api}\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut answer = head.into_bytes();
+        answer.extend(body);
+        stream.get_mut().write_all(&answer)?;
+        if read(&mut stream).is_none() {
+            return Ok(());
+        }
+    }
+}
