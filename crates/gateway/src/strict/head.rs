@@ -254,7 +254,7 @@ pub(super) const fn is_value(b: u8) -> bool {
 
 /// What a target may hold: visible ASCII without what some servers cut at, turn round or quote.
 const fn is_target(b: u8) -> bool {
-    b.is_ascii_graphic() && !matches!(b, b'#' | b'\\' | b'<' | b'>' | b'`' | b'^')
+    b.is_ascii_graphic() && !matches!(b, b'"' | b'#' | b'\\' | b'<' | b'>' | b'`' | b'^')
 }
 
 /// A name or an address and a port; empty is allowed, as RFC 9112 §3.2 asks for.
