@@ -54,7 +54,8 @@ impl Budget {
                 }
             };
             let Some(frame) = frame else { break };
-            let frame = frame.map_err(|e| Error::invalid("body_broken", "the body ended early").caused_by(e))?;
+            let frame =
+                frame.map_err(|e| Error::invalid("body_broken", "the body ended early").caused_by(e))?;
             let Ok(data) = frame.into_data() else { continue };
             let whole = bytes.len() + data.len();
             if whole as u64 > limit {
@@ -68,7 +69,8 @@ impl Budget {
 
     /// Takes what `bytes` need beyond what is held already.
     fn grow(&self, share: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Error> {
-        let busy = || Error::new(Kind::Unavailable, "overloaded", "too many large requests at once; try again");
+        let busy =
+            || Error::new(Kind::Unavailable, "overloaded", "too many large requests at once; try again");
         let held = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let more = bytes.div_ceil(PIECE).saturating_sub(held);
         if more == 0 {

@@ -56,9 +56,23 @@ pub(crate) struct Connection<H> {
 }
 
 impl<H: Handler> Connection<H> {
-    pub(crate) fn new(base: &Base, handler: H, options: &Arc<Options>, peer: SocketAddr, trust: Trust) -> Self {
+    pub(crate) fn new(
+        base: &Base,
+        handler: H,
+        options: &Arc<Options>,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Self {
         let watch = Arc::new(Watch::new(base.metrics.clone()));
-        Self { base: base.clone(), handler, options: options.clone(), peer, trust, id: base.random.u64(), watch }
+        Self {
+            base: base.clone(),
+            handler,
+            options: options.clone(),
+            peer,
+            trust,
+            id: base.random.u64(),
+            watch,
+        }
     }
 
     /// Returns when the connection is closed.
@@ -82,11 +96,17 @@ impl<H: Handler> Connection<H> {
         tokio::pin!(serving);
         let stopping = this.base.tasks.stopping();
         let result = tokio::select! {
-            result = serving.as_mut() => result,
-            () = async { tokio::select! { () = stopping.cancelled() => {}, () = this.idle(patience.idle) => {} } } => {
-                serving.as_mut().graceful_shutdown();
-                tokio::select! { result = serving => result, () = this.empty() => Ok(()) }
-            }
+            // In this order: an answer that begins after the stop has to say that the connection closes.
+            biased;
+            () = stopping.cancelled() => None,
+            () = this.idle(patience.idle) => None,
+            result = serving.as_mut() => Some(result),
+        };
+        let result = if let Some(result) = result {
+            result
+        } else {
+            serving.as_mut().graceful_shutdown();
+            tokio::select! { result = serving => result, () = this.empty() => Ok(()) }
         };
         if let Err(error) = result {
             tracing::debug!(%error, peer = %this.peer, "connection");

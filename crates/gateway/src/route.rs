@@ -32,8 +32,12 @@ pub struct Route {
 /// Every route that is served.
 pub fn routes() -> Vec<Route> {
     let system = ["/healthz", "/readyz", "/metrics"].map(|path| route("system", path, "GET", path));
-    let native = anyfn_dialect_native::ROUTES.map(|(method, path)| route("native", &format!("{method} {path}"), method, path));
-    let url = [route("aws", "function-url", "ANY", "/_url/{id}/{path+}"), route("aws", "code", "GET", "/_anyfn/code/{token}")];
+    let native = anyfn_dialect_native::ROUTES
+        .map(|(method, path)| route("native", &format!("{method} {path}"), method, path));
+    let url = [
+        route("aws", "function-url", "ANY", "/_url/{id}/{path+}"),
+        route("aws", "code", "GET", "/_anyfn/code/{token}"),
+    ];
     let aws = anyfn_dialect_aws::routes();
     let aws = aws.iter().map(|r| route("aws", &format!("{}.{}", r.service, r.operation), r.method, r.path));
     system.into_iter().chain(native).chain(url).chain(aws).collect()

@@ -52,7 +52,13 @@ impl Gateway {
         Self { base, aws, native, keys, bodies, meters, domain: domain.map(Into::into) }
     }
 
-    async fn serve(&self, target: Target, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+    async fn serve(
+        &self,
+        target: Target,
+        request: http::Request<Incoming>,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Response {
         let (parts, body) = request.into_parts();
         match target {
             Target::Health => return anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
@@ -120,6 +126,7 @@ impl Gateway {
 /// The scheme and host that the caller used, for addresses in answers.
 fn base_url(parts: &Parts) -> String {
     let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("127.0.0.1:4566");
+    let host =
+        host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("127.0.0.1:4566");
     format!("http://{host}")
 }

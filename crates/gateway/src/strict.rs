@@ -26,8 +26,8 @@ use anyfn_base::{Clock, Instant, Timer};
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-pub(crate) use head::{Bounds, URL_BYTES};
 use framing::{Framing, Verdict};
+pub(crate) use head::{Bounds, URL_BYTES};
 pub(crate) use refusal::Refusal;
 
 use crate::watch::Watch;

@@ -245,7 +245,8 @@ fn same(name: &[u8], wanted: &[u8]) -> Result<bool, Refusal> {
 
 /// `tchar` of RFC 9110 §5.6.2.
 pub(super) const fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+    b.is_ascii_alphanumeric()
+        || matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 pub(super) const fn is_value(b: u8) -> bool {

@@ -59,7 +59,16 @@ fn b1_lengths_that_two_servers_could_read_differently() {
     for value in ["3, 3", "+3", "-3", "0x3", "3 3", "", "1e3", "3\t", "1234567890123456789"] {
         refused(&with(&format!("content-length: {value}")), 400, "content_length");
     }
-    for value in ["xchunked", "chunked, identity", "identity, chunked", "identity", "Chunked", "chunked,", "", "\tchunked"] {
+    for value in [
+        "xchunked",
+        "chunked, identity",
+        "identity, chunked",
+        "identity",
+        "Chunked",
+        "chunked,",
+        "",
+        "\tchunked",
+    ] {
         refused(&with(&format!("transfer-encoding: {value}")), 400, "transfer_encoding");
     }
     refused(&with("transfer-encoding: chunked\r\ntransfer-encoding: chunked"), 400, "transfer_encoding");
@@ -96,7 +105,21 @@ fn b1_request_lines() {
     for method in ["", "G(T", "G\0T", "GETGETGETGETGETGETGETGETGETGETGET", "\u{e9}"] {
         refused(&format!("{method} / HTTP/1.1\r\n"), 400, "method");
     }
-    for target in ["", "a", "*", "/a b", "/a\tb", "/a#b", "/a\\b", "/\u{e9}", "/\x7f", "ftp://a/", "http:///", "http://u@a/", "a:80"] {
+    for target in [
+        "",
+        "a",
+        "*",
+        "/a b",
+        "/a\tb",
+        "/a#b",
+        "/a\\b",
+        "/\u{e9}",
+        "/\x7f",
+        "ftp://a/",
+        "http:///",
+        "http://u@a/",
+        "a:80",
+    ] {
         refused(&format!("GET {target} HTTP/1.1\r\n"), 400, "target");
     }
     refused("CONNECT a:80 HTTP/1.1\r\n", 400, "target");
@@ -244,7 +267,11 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         Just(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".to_vec()),
         Just(b"\r\nGET /b?c=%20 HTTP/1.1\r\nHost: a:80\r\nAccept: */*\r\nX: \xe9\r\n\r\n".to_vec()),
         body.clone().prop_map(|body| {
-            [format!("PUT /p HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len()).into_bytes(), body].concat()
+            [
+                format!("PUT /p HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", body.len()).into_bytes(),
+                body,
+            ]
+            .concat()
         }),
         prop::collection::vec(body, 0..4).prop_map(|bodies| {
             let mut out = b"POST /c HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
@@ -257,15 +284,14 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
             out
         }),
     ];
-    (sound, any::<prop::sample::Index>(), prop_oneof![8 => Just(None), 1 => any::<u8>().prop_map(Some)]).prop_map(
-        |(mut bytes, at, change)| {
+    (sound, any::<prop::sample::Index>(), prop_oneof![8 => Just(None), 1 => any::<u8>().prop_map(Some)])
+        .prop_map(|(mut bytes, at, change)| {
             if let Some(byte) = change {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
             bytes
-        },
-    )
+        })
 }
 
 fn streams() -> impl Strategy<Value = Vec<u8>> {
@@ -308,7 +334,9 @@ async fn passes(pieces: Vec<Vec<u8>>, room: usize) -> Vec<u8> {
         loop {
             let read = strict.read(&mut buf).await.unwrap();
             // Every request is answered as soon as it is read.
-            drop((0..watch.in_flight()).map(|_| crate::watch::Pending::of(watch.clone())).collect::<Vec<_>>());
+            drop(
+                (0..watch.in_flight()).map(|_| crate::watch::Pending::of(watch.clone())).collect::<Vec<_>>(),
+            );
             if read == 0 {
                 return out;
             }

@@ -3,7 +3,10 @@
 use anyfn_gateway::Options;
 
 use crate::{
-    frames::{CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, Two, field, fields, frame},
+    frames::{
+        CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, Two, field, fields,
+        frame,
+    },
     support::{Server, soon},
 };
 

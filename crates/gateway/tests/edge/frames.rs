@@ -47,7 +47,8 @@ pub(crate) fn field(name: &str, value: &str) -> Vec<u8> {
 
 /// The fields of a GET.
 pub(crate) fn fields(path: &str) -> Vec<u8> {
-    [field(":method", "GET"), field(":scheme", "http"), field(":authority", "a"), field(":path", path)].concat()
+    [field(":method", "GET"), field(":scheme", "http"), field(":authority", "a"), field(":path", path)]
+        .concat()
 }
 
 pub(crate) struct Two(pub(crate) Client);

@@ -47,7 +47,8 @@ async fn an_idle_http2_connection_is_told_and_closed() {
 #[tokio::test]
 async fn drain_lets_requests_finish_closes_the_rest_and_takes_no_more() {
     let server = Server::start(Options::default()).await;
-    let (mut busy, mut idle, mut half) = (server.connect().await, server.connect().await, server.connect().await);
+    let (mut busy, mut idle, mut half) =
+        (server.connect().await, server.connect().await, server.connect().await);
     let mut two = Two::open(&server).await;
     idle.get("/idle").await;
     half.send("GET /half HTTP/1.1\r\n").await;

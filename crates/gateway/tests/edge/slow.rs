@@ -65,7 +65,10 @@ async fn b4_a_head_that_trickles_does_not_win_time() {
         let read = from.read(&mut byte).await.unwrap();
         said.extend_from_slice(&byte[..read]);
     };
-    soon(async { tokio::select! { () = trickle => {}, () = read => {} } }).await;
+    soon(async {
+        tokio::select! { () = trickle => {}, () = read => {} }
+    })
+    .await;
     assert!(said.starts_with(b"HTTP/1.1 408 "));
 }
 

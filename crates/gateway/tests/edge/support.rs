@@ -27,7 +27,8 @@ pub(crate) struct Seen {
     /// `/gate` answers when it gets a permit.
     pub(crate) gate: Semaphore,
     /// Senders of the bodies of `/stream`.
-    pub(crate) streams: (mpsc::Sender<mpsc::Sender<Bytes>>, tokio::sync::Mutex<mpsc::Receiver<mpsc::Sender<Bytes>>>),
+    pub(crate) streams:
+        (mpsc::Sender<mpsc::Sender<Bytes>>, tokio::sync::Mutex<mpsc::Receiver<mpsc::Sender<Bytes>>>),
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +47,9 @@ impl Handler for Test {
                 return http::Response::new(anyfn_web::channel(body));
             }
             "/headers" => {
-                let names: Vec<_> = parts.headers.iter().map(|(n, v)| format!("{n}={}", v.len())).collect();
+                let mut names: Vec<_> =
+                    parts.headers.iter().map(|(n, v)| format!("{n}={}", v.len())).collect();
+                names.sort_unstable();
                 return anyfn_web::text(StatusCode::OK, "text/plain", names.join(","));
             }
             _ => {}
@@ -80,7 +83,9 @@ impl Server {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client(TcpStream::connect(self.address).await.unwrap())
+        let stream = soon(TcpStream::connect(self.address)).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client(stream)
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
