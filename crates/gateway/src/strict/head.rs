@@ -114,7 +114,7 @@ impl Head {
             return Err(Refusal::URI);
         }
         // A tunnel's bytes cannot be followed, and nothing here makes tunnels.
-        if method == b"CONNECT" || !target.iter().all(|b| is_target(*b)) {
+        if method == b"CONNECT" || !every(target, is_target) {
             return Err(bad);
         }
         match target {
@@ -153,10 +153,10 @@ impl Head {
         if name.len() > NAME_BYTES {
             return Err(Refusal::too_large("header_name"));
         }
-        if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
+        if name.is_empty() || !every(name, is_token) {
             return Err(Refusal::bad("header_name"));
         }
-        if !value.iter().all(|b| is_value(*b)) {
+        if !every(value, is_value) {
             return Err(Refusal::bad("header_value"));
         }
         match name.len() {
@@ -219,6 +219,11 @@ impl Head {
         };
         Ok(Whole { len, body, last: self.close || (self.old && !self.keep) })
     }
+}
+
+/// Without an early end, which the compiler turns into a few vector instructions.
+fn every(bytes: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |all, b| all & is(*b))
 }
 
 /// Spaces around a value, but no tabs: not every server takes those off.

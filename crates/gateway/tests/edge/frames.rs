@@ -141,7 +141,7 @@ impl Two {
             let mut from = from;
             let mut said = Vec::new();
             // A reset after GOAWAY is an end, too.
-            let mut room = [0; 4096];
+            let mut room = vec![0; 4096];
             while let Ok(read @ 1..) = from.read(&mut room).await {
                 said.extend_from_slice(&room[..read]);
             }

@@ -4,7 +4,10 @@ use anyfn_gateway::Options;
 use futures_util::future::join_all;
 use tokio::net::TcpStream;
 
-use crate::support::{Client, Server, get, soon, statuses};
+use crate::{
+    frames::Two,
+    support::{Client, Server, get, soon, statuses},
+};
 
 #[tokio::test]
 async fn b4_five_hundred_slow_heads_are_closed_and_others_are_served() {
@@ -89,6 +92,41 @@ async fn b5_a_reader_that_takes_nothing_is_cut_off() {
     .await;
     assert!(taken < 64 << 20, "{taken}");
     drop(client);
+}
+
+#[tokio::test]
+async fn b5_an_http2_reader_that_keeps_its_windows_shut_is_cut_off() {
+    let server = Server::start(Options { write_ms: 200, ..Options::default() }).await;
+    let mut two = Two::open(&server).await;
+    two.request(1, "/stream").await;
+    let give = server.stream().await;
+    let piece = bytes::Bytes::from(vec![b'x'; 16 * 1024]);
+    let mut taken = 0_usize;
+    // PINGs are answered meanwhile: the caller is alive, it only takes nothing.
+    let give = async {
+        while give.send(piece.clone()).await.is_ok() {
+            taken += piece.len();
+        }
+    };
+    soon(async { tokio::join!(give, two.rest()) }).await;
+    assert!(taken < 1 << 20, "{taken}");
+    assert_eq!(server.metric("anyfn_http_refused_total{reason=\"stalled\"}"), 1);
+}
+
+#[tokio::test]
+async fn b5_an_http2_stream_whose_function_is_silent_is_not_cut_off() {
+    let server = Server::start(Options { write_ms: 50, idle_ms: 50, ..Options::default() }).await;
+    let mut two = Two::open(&server).await;
+    two.request(1, "/stream").await;
+    let give = server.stream().await;
+    for _ in 0..3 {
+        let mut other = server.connect().await;
+        other.get("/other").await;
+        assert_eq!(other.rest().await, "", "idleness ended another connection meanwhile");
+    }
+    give.send("last".into()).await.unwrap();
+    drop(give);
+    assert!(two.rest().await.windows(4).any(|w| w == b"last"));
 }
 
 #[tokio::test]
