@@ -8,12 +8,18 @@ use std::{
 };
 
 use anyfn_base::{Base, TaskKind};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+};
 
 use crate::{
     Trust,
     connection::{Connection, Handler},
 };
+
+/// Connections that wait in the kernel; it may allow fewer (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
 
 /// Bounds of what strangers may take.
 #[derive(Clone, Debug)]
@@ -63,7 +69,11 @@ pub struct Bound {
 
 /// Binds an address. Loopback addresses are trusted, all others ask for keys.
 pub async fn bind(address: SocketAddr) -> io::Result<Bound> {
-    let listener = TcpListener::bind(address).await?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the last run's closed connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
     let trust = if address.ip().is_loopback() { Trust::Local } else { Trust::Keys };
     Ok(Bound { listener, address, trust })
@@ -74,7 +84,9 @@ impl Bound {
     pub fn serve(self, base: &Base, handler: impl Handler, options: Options) {
         let base = base.clone();
         let tasks = base.tasks.clone();
-        tasks.spawn(TaskKind::Service, "accept", async move { self.accept(base, handler, Arc::new(options)).await });
+        tasks.spawn(TaskKind::Service, "accept", async move {
+            self.accept(base, handler, Arc::new(options)).await
+        });
     }
 
     async fn accept(self, base: Base, handler: impl Handler, options: Arc<Options>) {

@@ -52,7 +52,13 @@ impl Gateway {
         Self { base, aws, native, keys, bodies, meters, domain: domain.map(Into::into) }
     }
 
-    async fn serve(&self, target: Target, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+    async fn serve(
+        &self,
+        target: Target,
+        request: http::Request<Incoming>,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Response {
         let (mut parts, body) = request.into_parts();
         match target {
             Target::Health => return anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
