@@ -5,11 +5,12 @@
 //! slow or ambiguous must end here.
 //!
 //! Parts: `listen` (accept within bounds, drain), `strict` (request heads that two servers could read differently are
-//! refused), `body` (bounded reading), `route` (the table), `authn` (who calls), `serve` (one request's way).
+//! refused), `body` (bounded reading), `route` (the table), `authn` (who calls), `doors` (when the addresses close), `serve` (one request's way).
 //! Must not know: how functions run, what any operation means.
 
 mod authn;
 mod body;
+mod doors;
 mod listen;
 mod route;
 mod serve;

@@ -53,7 +53,7 @@ pub async fn bind(address: SocketAddr) -> io::Result<Bound> {
 }
 
 impl Bound {
-    /// Serves until shutdown begins; connections finish what they are at.
+    /// Serves until the gateway is closed; connections finish what they are at.
     pub fn serve(self, base: &Base, gateway: Gateway, options: Options) {
         let base = base.clone();
         let tasks = base.tasks.clone();
@@ -62,7 +62,7 @@ impl Bound {
 
     async fn accept(self, base: Base, gateway: Gateway, options: Options) {
         let permits = Arc::new(Semaphore::new(options.connections));
-        let stopping = base.tasks.stopping();
+        let closing = gateway.doors().closing().clone();
         let open = base.metrics.gauge("anyfn_connections", "Connections that are open.", &[]);
         loop {
             let next = async {
@@ -70,7 +70,7 @@ impl Bound {
                 let permit = permits.clone().acquire_owned().await.ok()?;
                 Some((permit, self.listener.accept().await))
             };
-            let Some(Some((permit, accepted))) = stopping.run_until_cancelled(next).await else { return };
+            let Some(Some((permit, accepted))) = closing.run_until_cancelled(next).await else { return };
             match accepted {
                 Ok((stream, peer)) => {
                     open.add(1);
@@ -102,6 +102,7 @@ async fn connection(
     _permit: OwnedSemaphorePermit,
 ) {
     let _ = stream.set_nodelay(true);
+    let doors = gateway.doors().clone();
     let service = service_fn(move |request| {
         let gateway = gateway.clone();
         async move { Ok::<_, std::convert::Infallible>(gateway.serve(request, peer, trust).await) }
@@ -124,10 +125,10 @@ async fn connection(
     let io = TokioIo::new(Strict::new(stream, options.head_bytes));
     let serving = builder.serve_connection(io, service);
     tokio::pin!(serving);
-    let stopping = base.tasks.stopping();
+    let closing = doors.closing();
     let result = tokio::select! {
         result = serving.as_mut() => result,
-        () = stopping.cancelled() => {
+        () = closing.cancelled() => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -7,12 +7,13 @@ use anyfn_dialect_aws::Aws;
 use anyfn_dialect_native::Native;
 use anyfn_types::{Error, Kind};
 use anyfn_web::{Request, Response};
-use http::{HeaderMap, HeaderName, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
     authn::{Identity, Keys, Trust},
     body::Budget,
+    doors::Doors,
     route::{Target, target},
 };
 
@@ -31,11 +32,26 @@ pub struct Gateway {
     bodies: Budget,
     /// The parent domain of function addresses, where one is configured.
     domain: Option<std::sync::Arc<str>>,
+    doors: Doors,
 }
 
 impl Gateway {
     pub fn new(base: Base, aws: Aws, native: Native, keys: Keys, domain: Option<String>) -> Self {
-        Self { base, aws, native, keys, bodies: Budget::new(BODIES_BYTES), domain: domain.map(Into::into) }
+        Self { base, aws, native, keys, bodies: Budget::new(BODIES_BYTES), domain: domain.map(Into::into), doors: Doors::new() }
+    }
+
+    /// Ends when no request is being answered; what comes meanwhile is told that the server is going.
+    pub async fn idle(&self) {
+        self.doors.empty().await;
+    }
+
+    /// Ends listeners and connections; requests that are being answered are answered.
+    pub fn close(&self) {
+        self.doors.close();
+    }
+
+    pub(crate) fn doors(&self) -> &Doors {
+        &self.doors
     }
 
     /// Always answers.
@@ -45,14 +61,33 @@ impl Gateway {
         peer: SocketAddr,
         trust: Trust,
     ) -> Response {
-        let (mut parts, body) = request.into_parts();
+        let reusable = request.version() > Version::HTTP_11;
+        let (parts, body) = request.into_parts();
         let target = target(&parts, self.domain.as_deref());
-        match target {
-            Target::Health => return anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
-            Target::Ready => return self.ready(),
-            Target::Metrics => return self.metrics(&parts, trust, peer),
-            _ => {}
+        let mut response = match target {
+            Target::Health => anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
+            Target::Ready => self.ready(),
+            Target::Metrics => self.metrics(&parts, trust, peer),
+            _ => {
+                let _inside = self.doors.enter();
+                self.dispatch(target, parts, body, peer, trust).await
+            }
+        };
+        // The next request of this client belongs to another server. HTTP/2 has a frame of its own for that.
+        if self.base.tasks.is_stopping() && !reusable {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        target: Target,
+        mut parts: Parts,
+        body: Incoming,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Response {
         name_host(&mut parts);
         let base_url = base_url(&parts);
         strip_internal(&mut parts.headers);

@@ -86,7 +86,7 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     for one in bound {
         one.serve(&base, gateway.clone(), anyfn_gateway::Options::default());
     }
-    Ok(Running { base, engine, logs, store, addresses, drain: Duration::from_secs(args.drain) })
+    Ok(Running { base, gateway, engine, logs, store, addresses, drain: Duration::from_secs(args.drain) })
 }
 
 async fn bind_all(args: &ServerArgs) -> anyhow::Result<Vec<anyfn_gateway::Bound>> {
