@@ -94,7 +94,7 @@ impl<H: Handler> Connection<H> {
         });
         let serving = builder.serve_connection(TokioIo::new(io), service);
         tokio::pin!(serving);
-        let stopping = this.base.tasks.stopping();
+        let stopping = options.closing.clone().unwrap_or_else(|| this.base.tasks.stopping());
         let result = tokio::select! {
             // In this order: an answer that begins after the stop has to say that the connection closes.
             biased;

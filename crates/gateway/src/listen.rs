@@ -13,6 +13,8 @@ use tokio::{
     sync::Semaphore,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     Trust,
     connection::{Connection, Handler},
@@ -42,6 +44,8 @@ pub struct Options {
     /// Peers whose word on `forwarded` headers and on the platform's own headers is taken: proxies in front of us.
     /// Default none.
     pub trusted: Vec<IpAddr>,
+    /// Ends listeners and idle connections. Default: the beginning of shutdown.
+    pub closing: Option<CancellationToken>,
 }
 
 impl Default for Options {
@@ -55,6 +59,7 @@ impl Default for Options {
             headers: 100,
             streams: 128,
             trusted: Vec::new(),
+            closing: None,
         }
     }
 }
@@ -91,7 +96,7 @@ impl Bound {
 
     async fn accept(self, base: Base, handler: impl Handler, options: Arc<Options>) {
         let permits = Arc::new(Semaphore::new(options.connections));
-        let stopping = base.tasks.stopping();
+        let stopping = options.closing.clone().unwrap_or_else(|| base.tasks.stopping());
         let open = base.metrics.gauge("anyfn_connections", "Connections that are open.", &[]);
         loop {
             let next = async {
