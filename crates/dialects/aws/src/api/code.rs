@@ -56,7 +56,8 @@ impl CodeKey {
 pub(crate) async fn handle(shared: &Shared, request: &Request) -> Response {
     let uri = &request.parts.uri;
     let now = shared.services.base.clock.wall();
-    let denied = || anyfn_web::text(StatusCode::FORBIDDEN, "text/plain", "the address is not valid, or no longer");
+    let denied =
+        || anyfn_web::text(StatusCode::FORBIDDEN, "text/plain", "the address is not valid, or no longer");
     if request.parts.method != Method::GET && request.parts.method != Method::HEAD {
         return anyfn_web::text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET it");
     }

@@ -10,7 +10,9 @@ pub(crate) async fn collect(mut frames: mpsc::Receiver<Frame>, most: u64) -> Res
     let mut all = BytesMut::new();
     loop {
         match frames.recv().await {
-            Some(Frame::Data(bytes)) if (all.len() + bytes.len()) as u64 > most => return Err(too_large(most)),
+            Some(Frame::Data(bytes)) if (all.len() + bytes.len()) as u64 > most => {
+                return Err(too_large(most));
+            }
             Some(Frame::Data(bytes)) => all.extend_from_slice(&bytes),
             Some(Frame::End) => return Ok(all.freeze()),
             Some(Frame::Failed(failure)) => return Err(failure),

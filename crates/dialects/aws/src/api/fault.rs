@@ -1,7 +1,7 @@
 //! What goes wrong, in AWS's words. Handlers say some things themselves; what comes from a port is translated here, in one
 //! place per service, by its code where AWS has words of its own and else by its kind.
 
-use anyfn_types::Error;
+use anyfn_types::{Error, Kind};
 use anyfn_wire::ServiceError;
 
 pub(crate) mod lambda;
@@ -41,11 +41,21 @@ impl Fault {
         match self {
             Self::Said(said) => said,
             Self::Core(error) => {
-                if error.source.is_some() {
-                    tracing::error!(?error, "request failed");
+                match error.kind {
+                    Kind::Internal => tracing::error!(?error, "request failed"),
+                    _ => tracing::debug!(?error, "request refused"),
                 }
                 translate(&error)
             }
+        }
+    }
+
+    /// What is said of something that does not exist, said otherwise; other errors stay.
+    pub(crate) fn if_not_found(self, say: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Said(error) if error.code == "ResourceNotFoundException" => say(),
+            Self::Core(error) if error.kind == Kind::NotFound => say(),
+            other => other,
         }
     }
 

@@ -112,12 +112,14 @@ pub(crate) async fn handle(shared: &Shared, request: &Request) -> Response {
         Ok(call) => call,
         Err(rejection) => {
             let id = shared.services.base.random.uuid_text();
-            return anyfn_web::whole(shared.lambda.reject(&rejection, &id));
+            return anyfn_web::whole(shared.lambda.reject(&check::own_words(rejection), &id));
         }
     };
     let target = call.target;
     let fail = |fault: Fault, id: &str| anyfn_web::whole(shared.lambda.answer(target, Err(fault.said()), id));
-    let ctx = match Ctx::new(shared, request).and_then(|ctx| ctx.allowed("lambda", target.operation.name).map(|()| ctx)) {
+    let ctx = match Ctx::new(shared, request)
+        .and_then(|ctx| ctx.allowed("lambda", target.operation.name).map(|()| ctx))
+    {
         Ok(ctx) => ctx,
         Err(fault) => return fail(fault, &shared.services.base.random.uuid_text()),
     };

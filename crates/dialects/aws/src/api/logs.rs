@@ -58,10 +58,11 @@ pub(crate) async fn handle(shared: &Shared, request: &Request) -> Response {
         Err(rejection) => return anyfn_web::whole(shared.logs.reject(&rejection, &id)),
     };
     let target = call.target;
-    let fail = |fault: Fault| {
-        anyfn_web::whole(shared.logs.answer(target, Err(fault.in_words_of(translate)), &id))
-    };
-    let ctx = match Ctx::new(shared, request).and_then(|ctx| ctx.allowed("logs", target.operation.name).map(|()| ctx)) {
+    let fail =
+        |fault: Fault| anyfn_web::whole(shared.logs.answer(target, Err(fault.in_words_of(translate)), &id));
+    let ctx = match Ctx::new(shared, request)
+        .and_then(|ctx| ctx.allowed("logs", target.operation.name).map(|()| ctx))
+    {
         Ok(ctx) => ctx,
         Err(fault) => return fail(fault),
     };

@@ -70,7 +70,13 @@ pub(crate) fn principal(partition: &str, text: &str) -> Option<Value> {
 }
 
 impl Statement {
-    pub(crate) fn allow(sid: &str, principal: Value, action: &str, resource: String, on: &Conditions) -> Self {
+    pub(crate) fn allow(
+        sid: &str,
+        principal: Value,
+        action: &str,
+        resource: String,
+        on: &Conditions,
+    ) -> Self {
         Self {
             sid: sid.to_owned(),
             effect: "Allow".to_owned(),

@@ -1,9 +1,9 @@
 //! Which service a request means: by its signature, its target header, its path, or its action.
 
 use anyfn_aws_model::{Rejection, ServiceError};
+use anyfn_types::Error;
 use anyfn_web::{Request, Response};
 use anyfn_wire::schema::Protocol;
-use anyfn_types::Error;
 use http::{HeaderMap, request::Parts};
 
 use super::{Shared, fault};

@@ -1,0 +1,6 @@
+//! Requests over a real store, a fake artifact room, and guests that answer what their event says.
+
+mod addresses;
+mod functions;
+mod lists;
+mod world;

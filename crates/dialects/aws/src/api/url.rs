@@ -70,7 +70,9 @@ impl Visit<'_> {
         match self.shared.services.engine.invoke(self.invocation(&home, path)).await {
             Ok(Outcome::Replied(reply)) => self.answer().give(reply).await,
             Ok(Outcome::Broken(error)) | Err(error) => failed(&error),
-            Ok(Outcome::Accepted(_) | Outcome::WouldRun) => failed(&Error::internal("url_outcome", "not waited for")),
+            Ok(Outcome::Accepted(_) | Outcome::WouldRun) => {
+                failed(&Error::internal("url_outcome", "not waited for"))
+            }
         }
     }
 
@@ -79,7 +81,9 @@ impl Visit<'_> {
         let caller = &self.request.caller;
         match self.url.auth {
             UrlAuth::None => true,
-            UrlAuth::Iam => !caller.key.0.is_empty() && caller.rights.invoke && caller.account == home.account,
+            UrlAuth::Iam => {
+                !caller.key.0.is_empty() && caller.rights.invoke && caller.account == home.account
+            }
         }
     }
 

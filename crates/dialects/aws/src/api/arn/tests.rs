@@ -31,14 +31,21 @@ fn every_form_of_a_name_is_read() {
     ];
     for (text, account, region, name, qualifier) in cases {
         let named = Named::parse(text).unwrap_or_else(|| panic!("{text}"));
-        let got = (named.account.as_deref(), named.region.as_deref(), named.name.as_str(), named.qualifier.as_deref());
+        let got = (
+            named.account.as_deref(),
+            named.region.as_deref(),
+            named.name.as_str(),
+            named.qualifier.as_deref(),
+        );
         assert_eq!(got, (account, region, name, qualifier), "{text}");
     }
 }
 
 #[test]
 fn f5_names_that_are_none_are_refused() {
-    for text in ["", ":", "a:b:c", "../x", "a/b", "a%00", "arn:aws:s3:::bucket", "a:function:b:c:d", "..", "ä"] {
+    for text in
+        ["", ":", "a:b:c", "../x", "a/b", "a%00", "arn:aws:s3:::bucket", "a:function:b:c:d", "..", "ä"]
+    {
         assert_eq!(Named::parse(text), None, "{text}");
     }
 }
@@ -67,6 +74,9 @@ fn layers_are_read_by_name_and_arn() {
 
 #[test]
 fn partitions_follow_the_region() {
-    assert_eq!(Home::new("123456789012", "cn-north-1").unwrap().layer("x"), "arn:aws-cn:lambda:cn-north-1:123456789012:layer:x");
+    assert_eq!(
+        Home::new("123456789012", "cn-north-1").unwrap().layer("x"),
+        "arn:aws-cn:lambda:cn-north-1:123456789012:layer:x"
+    );
     assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
 }

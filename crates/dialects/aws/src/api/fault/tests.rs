@@ -1,4 +1,4 @@
-use anyfn_types::{Blame, Kind};
+use anyfn_types::Blame;
 
 use super::*;
 
@@ -39,4 +39,13 @@ fn throttling_says_why() {
 fn a_cause_is_never_said() {
     let error = Error::internal("record_decode", "secret path /var/lib/x");
     assert!(!Fault::from(error).said().message.contains("secret"));
+}
+
+#[test]
+fn only_what_does_not_exist_is_said_otherwise() {
+    let code = |fault: Fault| fault.if_not_found(|| lambda::invalid("x")).said().code.to_string();
+    assert_eq!(code(lambda::no_such_resource()), "InvalidParameterValueException");
+    assert_eq!(code(Error::not_found("a", "b").into()), "InvalidParameterValueException");
+    assert_eq!(code(Error::internal("store", "down").into()), "ServiceException");
+    assert_eq!(code(lambda::conflict("y")), "ResourceConflictException");
 }

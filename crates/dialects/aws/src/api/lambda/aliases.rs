@@ -15,7 +15,10 @@ use crate::api::{
     page::Ask,
 };
 
-pub(super) async fn create_alias(ctx: &Ctx<'_>, input: CreateAliasRequest) -> Result<AliasConfiguration, Fault> {
+pub(super) async fn create_alias(
+    ctx: &Ctx<'_>,
+    input: CreateAliasRequest,
+) -> Result<AliasConfiguration, Fault> {
     let wanted = unqualified(wanted(ctx, input.function_name, None)?);
     let name = input.name.unwrap_or_default();
     let (target, revision) = (input.function_version.unwrap_or_default(), ctx.revision());
@@ -50,7 +53,10 @@ pub(super) async fn get_alias(ctx: &Ctx<'_>, input: GetAliasRequest) -> Result<A
     Ok(print(&ctx.home, &wanted, alias))
 }
 
-pub(super) async fn update_alias(ctx: &Ctx<'_>, input: UpdateAliasRequest) -> Result<AliasConfiguration, Fault> {
+pub(super) async fn update_alias(
+    ctx: &Ctx<'_>,
+    input: UpdateAliasRequest,
+) -> Result<AliasConfiguration, Fault> {
     let wanted = unqualified(wanted(ctx, input.function_name, None)?);
     let (name, revision) = (input.name.unwrap_or_default(), ctx.revision());
     let (_, alias) = ctx
@@ -97,7 +103,10 @@ pub(super) async fn delete_alias(ctx: &Ctx<'_>, input: DeleteAliasRequest) -> Re
     Ok(())
 }
 
-pub(super) async fn list_aliases(ctx: &Ctx<'_>, input: ListAliasesRequest) -> Result<ListAliasesResponse, Fault> {
+pub(super) async fn list_aliases(
+    ctx: &Ctx<'_>,
+    input: ListAliasesRequest,
+) -> Result<ListAliasesResponse, Fault> {
     let wanted = unqualified(wanted(ctx, input.function_name, None)?);
     let function = ctx.function(&wanted).await?;
     let ask = Ask::new(input.marker.as_deref(), input.max_items)?;

@@ -1,5 +1,6 @@
 //! What the published model does not say about a function's settings, and AWS checks all the same.
 
+use anyfn_aws_model::{Rejection, lambda::error};
 use anyfn_types::{Limits, MIB};
 use indexmap::IndexMap;
 
@@ -30,8 +31,7 @@ const RESERVED: [&str; 18] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-const UNABLE: &str =
-    "Lambda was unable to configure your environment variables because the environment variables you have provided";
+const UNABLE: &str = "Lambda was unable to configure your environment variables because the environment variables you have provided";
 
 /// Names that are not taken, and all of it within the limit as JSON.
 pub(crate) fn environment(variables: &IndexMap<String, String>, limits: &Limits) -> Result<(), Fault> {
@@ -46,9 +46,23 @@ pub(crate) fn environment(variables: &IndexMap<String, String>, limits: &Limits)
     let printed = serde_json::to_string(variables).unwrap_or_default();
     if printed.len() as u64 > limits.env_bytes {
         let limit = limits.env_bytes / 1024;
-        return Err(say::invalid(format!("{UNABLE} exceeded the {limit}KB limit. String measured: {printed}")));
+        return Err(say::invalid(format!(
+            "{UNABLE} exceeded the {limit}KB limit. String measured: {printed}"
+        )));
     }
     Ok(())
+}
+
+/// A runtime that is none is the one broken constraint of the model that Lambda says as a wrong value.
+pub(super) fn own_words(rejection: Rejection) -> Rejection {
+    const BEFORE: &str = "1 validation error detected: Value '";
+    const AT: &str = "' at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: ";
+    let parts = rejection.error.message.strip_prefix(BEFORE).and_then(|text| text.split_once(AT));
+    let Some((value, set)) = parts else { return rejection };
+    let error = error::INVALID_PARAMETER_VALUE.say(format!(
+        "Value {value} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: {set} or be a valid ARN"
+    ));
+    Rejection { error, ..rejection }
 }
 
 /// `arn:aws:iam::123456789012:role/name`.
@@ -134,7 +148,7 @@ pub(crate) fn zipped(size: usize, limits: &Limits) -> Result<(), Fault> {
         return Ok(());
     }
     let request = limits.package_bytes / 3 * 4 + 4 * MIB;
-    Err(anyfn_aws_model::lambda::error::REQUEST_TOO_LARGE
+    Err(error::REQUEST_TOO_LARGE
         .say(format!("Request must be smaller than {request} bytes for the CreateFunction operation"))
         .into())
 }

@@ -42,9 +42,10 @@ pub(super) fn configuration(
         dead_letter_config: kept(config, "DeadLetterConfig"),
         environment: environment(config),
         kms_key_arn: kept(config, "KMSKeyArn"),
-        tracing_config: Some(kept(config, "TracingConfig").unwrap_or(TracingConfigResponse {
-            mode: Some("PassThrough".to_owned()),
-        })),
+        tracing_config: Some(
+            kept(config, "TracingConfig")
+                .unwrap_or_else(|| TracingConfigResponse { mode: Some("PassThrough".to_owned()) }),
+        ),
         revision_id: Some(version.revision.clone()),
         layers: layers(config),
         state: Some(status.state.to_owned()),
@@ -66,7 +67,12 @@ pub(super) fn configuration(
 }
 
 /// As listings print it: without what changes by itself.
-pub(super) fn listed(home: &Home, function: &Function, version: &Version, qualified: bool) -> FunctionConfiguration {
+pub(super) fn listed(
+    home: &Home,
+    function: &Function,
+    version: &Version,
+    qualified: bool,
+) -> FunctionConfiguration {
     let at = number(version.number);
     FunctionConfiguration {
         state: None,
@@ -116,7 +122,13 @@ impl Status {
             }
             VersionState::Pending if updated => {
                 let (update_reason, update_code) = creating();
-                Self { state: "Active", update: Some("InProgress"), update_reason, update_code, ..Self::default() }
+                Self {
+                    state: "Active",
+                    update: Some("InProgress"),
+                    update_reason,
+                    update_code,
+                    ..Self::default()
+                }
             }
             VersionState::Pending => {
                 let (reason, code) = creating();

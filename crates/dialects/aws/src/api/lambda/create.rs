@@ -7,7 +7,11 @@ use anyfn_core::{NewFunction, Publish};
 use anyfn_types::{Code, Config};
 use bytes::Bytes;
 
-use super::{check, configuration::configuration, draft::{self, Draft}};
+use super::{
+    check,
+    configuration::configuration,
+    draft::{self, Draft},
+};
 use crate::api::{
     arn::Wanted,
     context::Ctx,
@@ -57,12 +61,15 @@ pub(super) async fn create_function(
 /// The zip that a request brings; other sources are not served yet.
 pub(super) fn source_of(source: &FunctionCode, package_type: Option<&str>) -> Result<Bytes, Fault> {
     if source.image_uri.is_some() || package_type == Some("Image") {
-        return Err(say::invalid("Container images are not served yet: send the code as a zip file (ZipFile)."));
+        return Err(say::invalid(
+            "Container images are not served yet: send the code as a zip file (ZipFile).",
+        ));
     }
     if source.s3_bucket.is_some() || source.s3_key.is_some() {
         return Err(say::invalid("Code from S3 is not served yet: send the code as a zip file (ZipFile)."));
     }
-    let zip = source.zip_file.clone().ok_or_else(|| say::invalid("Please provide a source for function code."))?;
+    let zip =
+        source.zip_file.clone().ok_or_else(|| say::invalid("Please provide a source for function code."))?;
     if zip.is_empty() {
         return Err(say::invalid("Uploaded file must be a non-empty zip"));
     }

@@ -69,7 +69,9 @@ macro_rules! draft {
             draft.extra.push(("KMSKeyArn", if key.is_empty() { Json::Null } else { key.into() }));
         }
         if let Some(systems) = input.file_system_configs {
-            draft.extra.push(("FileSystemConfigs", if systems.is_empty() { Json::Null } else { keep(systems) }));
+            draft
+                .extra
+                .push(("FileSystemConfigs", if systems.is_empty() { Json::Null } else { keep(systems) }));
         }
         draft.extra.extend(input.tracing_config.map(|c| ("TracingConfig", keep(c))));
         draft.extra.extend(input.snap_start.map(|c| ("SnapStart", keep(c))));
@@ -188,8 +190,8 @@ async fn layers(ctx: &Ctx<'_>, arns: &[String]) -> Result<Vec<Layer>, Fault> {
     }
     let mut found: Vec<Layer> = Vec::with_capacity(arns.len());
     for arn in arns {
-        let (home, name, version) =
-            parse_layer_version(arn).ok_or_else(|| say::invalid(format!("Layer version {arn} does not exist.")))?;
+        let (home, name, version) = parse_layer_version(arn)
+            .ok_or_else(|| say::invalid(format!("Layer version {arn} does not exist.")))?;
         reachable(ctx, &home, arn)?;
         if let Some(other) = found.iter().find(|layer| layer.name == name) {
             let other = home.layer_version(&name, other.version);

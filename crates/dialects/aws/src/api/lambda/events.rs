@@ -49,7 +49,8 @@ pub(super) async fn get_function_event_invoke_config(
     input: GetFunctionEventInvokeConfigRequest,
 ) -> Result<FunctionEventInvokeConfig, Fault> {
     let wanted = wanted(ctx, input.function_name, input.qualifier.as_deref())?;
-    let function = ctx.function(&wanted).await.map_err(|_| not_configured(ctx, &wanted))?;
+    let function =
+        ctx.function(&wanted).await.map_err(|e| e.if_not_found(|| not_configured(ctx, &wanted)))?;
     let config = function.async_configs.get(&key(&wanted)).ok_or_else(|| not_configured(ctx, &wanted))?;
     Ok(print(ctx, &function, &key(&wanted), config))
 }
@@ -59,7 +60,7 @@ pub(super) async fn delete_function_event_invoke_config(
     input: DeleteFunctionEventInvokeConfigRequest,
 ) -> Result<(), Fault> {
     let wanted = wanted(ctx, input.function_name, input.qualifier.as_deref())?;
-    ctx.function(&wanted).await.map_err(|_| not_configured(ctx, &wanted))?;
+    ctx.function(&wanted).await.map_err(|e| e.if_not_found(|| not_configured(ctx, &wanted)))?;
     ctx.update(&wanted, |function| {
         let removed = function.async_configs.remove(&key(&wanted));
         removed.map(drop).ok_or_else(|| not_configured(ctx, &wanted))
@@ -90,11 +91,21 @@ struct Asked {
 
 impl Asked {
     /// `over` keeps what the request does not name, and asks for a configuration to be there.
-    async fn put(self, ctx: &Ctx<'_>, wanted: &Wanted, over: bool) -> Result<FunctionEventInvokeConfig, Fault> {
+    async fn put(
+        self,
+        ctx: &Ctx<'_>,
+        wanted: &Wanted,
+        over: bool,
+    ) -> Result<FunctionEventInvokeConfig, Fault> {
         if self.retries.is_none() && self.max_age_s.is_none() && self.destinations.is_none() {
-            return Err(say::invalid("You must specify at least one of error handling or destination setting."));
+            return Err(say::invalid(
+                "You must specify at least one of error handling or destination setting.",
+            ));
         }
-        let at = ctx.at(wanted).await.map_err(|_| say::not_found("The function doesn't exist."))?;
+        let at = ctx
+            .at(wanted)
+            .await
+            .map_err(|e| e.if_not_found(|| say::not_found("The function doesn't exist.")))?;
         if let Some(destinations) = &self.destinations {
             self.check(&at.function, destinations)?;
         }
@@ -133,7 +144,9 @@ impl Asked {
                     let named = Named::parse(arn)
                         .ok_or_else(|| say::invalid(format!("The destination ARN {arn} is invalid.")))?;
                     if named.name == function.name.as_str() {
-                        return Err(say::invalid("You can't specify the function as a destination for itself."));
+                        return Err(say::invalid(
+                            "You can't specify the function as a destination for itself.",
+                        ));
                     }
                 }
                 _ => {

@@ -38,13 +38,20 @@ pub(super) async fn invoke(ctx: &Ctx<'_>, call: Call, id: InvocationId) -> Resul
     invocation.body = payload::event(input.payload, mode, &ctx.services().limits)?;
     invocation.client_context = payload::client_context(input.client_context.as_deref())?;
     invocation.want_log_tail = tail;
+    let traced = invocation.trace.as_ref().map(trace::header);
     let output = match run(ctx, &wanted, invocation).await? {
-        Outcome::Accepted(_) => InvocationResponse { status_code: Some(202), ..InvocationResponse::default() },
+        Outcome::Accepted(_) => {
+            InvocationResponse { status_code: Some(202), ..InvocationResponse::default() }
+        }
         Outcome::WouldRun => InvocationResponse { status_code: Some(204), ..InvocationResponse::default() },
         Outcome::Broken(error) => return Err(error.into()),
         Outcome::Replied(reply) => replied(ctx, reply).await,
     };
-    Ok(answer(ctx, target, output, id))
+    let mut response = answer(ctx, target, output, id);
+    if let Some(value) = traced.and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().insert("x-amzn-trace-id", value);
+    }
+    Ok(response)
 }
 
 /// The call as far as its name tells it.
@@ -54,6 +61,8 @@ pub(super) fn invocation(
     wanted: &Wanted,
     mode: Mode,
 ) -> Result<Invocation, Fault> {
+    let (headers, random, now) = (&ctx.request.parts.headers, &ctx.services().base.random, ctx.now());
+    let trace = trace::read(headers, random).unwrap_or_else(|| trace::fresh(random, now));
     Ok(Invocation {
         id,
         namespace: ctx.home.namespace.clone(),
@@ -63,9 +72,9 @@ pub(super) fn invocation(
         body: Bytes::new(),
         invoked_as: wanted.arn(&ctx.home),
         client_context: None,
-        trace: trace::read(&ctx.request.parts.headers, &ctx.services().base.random),
+        trace: Some(trace),
         want_log_tail: false,
-        accepted: ctx.now(),
+        accepted: now,
     })
 }
 

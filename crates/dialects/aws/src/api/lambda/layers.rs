@@ -120,7 +120,10 @@ async fn get(ctx: &Ctx<'_>, layer: &Named, number: u64) -> Result<GetLayerVersio
     })
 }
 
-pub(super) async fn delete_layer_version(ctx: &Ctx<'_>, input: DeleteLayerVersionRequest) -> Result<(), Fault> {
+pub(super) async fn delete_layer_version(
+    ctx: &Ctx<'_>,
+    input: DeleteLayerVersionRequest,
+) -> Result<(), Fault> {
     let layer = named(ctx, input.layer_name)?;
     let number = version_number(input.version_number)?;
     let registry = &ctx.services().registry;
@@ -161,7 +164,10 @@ pub(super) async fn list_layer_versions(
     Ok(ListLayerVersionsResponse { layer_versions: Some(layer_versions), next_marker })
 }
 
-pub(super) async fn list_layers(ctx: &Ctx<'_>, input: ListLayersRequest) -> Result<ListLayersResponse, Fault> {
+pub(super) async fn list_layers(
+    ctx: &Ctx<'_>,
+    input: ListLayersRequest,
+) -> Result<ListLayersResponse, Fault> {
     let ask = Ask::new(input.marker.as_deref(), input.max_items)?;
     let fits = Fits { runtime: input.compatible_runtime, architecture: input.compatible_architecture };
     let home = &ctx.home;
@@ -169,7 +175,9 @@ pub(super) async fn list_layers(ctx: &Ctx<'_>, input: ListLayersRequest) -> Resu
     loop {
         let page = ctx.services().registry.layers(&home.namespace, after.as_deref(), ask.max + 1).await?;
         for record in page.items {
-            let Some(version) = record.versions.values().rev().find(|version| fits.holds(version)) else { continue };
+            let Some(version) = record.versions.values().rev().find(|version| fits.holds(version)) else {
+                continue;
+            };
             if layers.len() == ask.max {
                 let last: Option<&LayersListItem> = layers.last();
                 let next_marker = last.and_then(|last| last.layer_name.as_deref()).map(seal);

@@ -20,7 +20,8 @@ pub(super) fn event(payload: Option<Bytes>, mode: Mode, limits: &Limits) -> Resu
     let size = payload.len() as u64;
     if mode == Mode::Queue && size > limits.event_payload_bytes {
         let most = limits.event_payload_bytes;
-        let text = format!("{size} byte payload is too large for the Event invocation type (limit {most} bytes)");
+        let text =
+            format!("{size} byte payload is too large for the Event invocation type (limit {most} bytes)");
         return Err(error::REQUEST_TOO_LARGE.say(text).into());
     }
     if size > limits.payload_bytes {
@@ -43,7 +44,8 @@ pub(super) fn client_context(header: Option<&str>) -> Result<Option<String>, Fau
     if header.len() > CONTEXT_MAX {
         return Err(bad());
     }
-    let text = STANDARD.decode(header).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad)?;
+    let text =
+        STANDARD.decode(header).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad)?;
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text) {
         Ok(_) => Ok(Some(text)),
         Err(_) => Err(bad()),

@@ -1,8 +1,8 @@
 //! Who else may call a function: its resource policy.
 
 use anyfn_aws_model::lambda::{
-    AddPermissionRequest, AddPermissionResponse, GetPolicyRequest, GetPolicyResponse, RemovePermissionRequest,
-    error,
+    AddPermissionRequest, AddPermissionResponse, GetPolicyRequest, GetPolicyResponse,
+    RemovePermissionRequest, error,
 };
 use anyfn_types::{Function, PolicyStatement, Qualifier};
 
@@ -22,8 +22,9 @@ pub(super) async fn add_permission(
     if wanted.qualifier.as_deref() == Some("$LATEST") {
         return Err(say::invalid("We currently do not support adding policies for $LATEST."));
     }
-    let who = principal(ctx.home.partition(), &input.principal.unwrap_or_default())
-        .ok_or_else(|| say::invalid("The provided principal was invalid. Please check the principal and try again."))?;
+    let who = principal(ctx.home.partition(), &input.principal.unwrap_or_default()).ok_or_else(|| {
+        say::invalid("The provided principal was invalid. Please check the principal and try again.")
+    })?;
     let on = Conditions {
         source_arn: input.source_arn,
         source_account: input.source_account,

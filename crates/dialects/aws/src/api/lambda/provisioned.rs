@@ -25,10 +25,13 @@ pub(super) async fn put_provisioned_concurrency_config(
 ) -> Result<PutProvisionedConcurrencyConfigResponse, Fault> {
     let wanted = wanted(ctx, input.function_name, input.qualifier.as_deref())?;
     if wanted.qualifier.as_deref() == Some("$LATEST") {
-        return Err(say::invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions."));
+        return Err(say::invalid(
+            "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
+        ));
     }
     ctx.at(&wanted).await?;
-    let asked = u32::try_from(input.provisioned_concurrent_executions.unwrap_or_default()).unwrap_or(u32::MAX);
+    let asked =
+        u32::try_from(input.provisioned_concurrent_executions.unwrap_or_default()).unwrap_or(u32::MAX);
     let (key, now, limits) = (key(&wanted), ctx.now(), &ctx.services().limits);
     let spare = limits.account_concurrency.saturating_sub(limits.unreserved_min);
     ctx.update(&wanted, |function| {
@@ -70,7 +73,8 @@ fn alone(function: &Function, key: &str) -> Result<(), Fault> {
         )),
         Some(_) => Ok(()),
         None => {
-            let points = |alias: &anyfn_types::Alias| alias.version.to_string() == key && provisioned(&alias.name);
+            let points =
+                |alias: &anyfn_types::Alias| alias.version.to_string() == key && provisioned(&alias.name);
             if function.aliases.values().any(points) {
                 return Err(say::conflict("Version is pointed by a Provisioned Concurrency alias"));
             }
@@ -118,10 +122,14 @@ pub(super) async fn list_provisioned_concurrency_configs(
     let wanted = unqualified(wanted(ctx, input.function_name, None)?);
     let function = ctx.function(&wanted).await?;
     let ask = Ask::new(input.marker.as_deref(), input.max_items)?;
-    let (found, next_marker) = ask.cut(function.provisioned.iter().map(|(key, asked)| (key.clone(), (key, *asked))));
+    let (found, next_marker) =
+        ask.cut(function.provisioned.iter().map(|(key, asked)| (key.clone(), (key, *asked))));
     let configs = found.into_iter().map(|(key, asked)| item(ctx, &function, key, asked));
     let configs = configs.collect::<Result<Vec<_>, _>>()?;
-    Ok(ListProvisionedConcurrencyConfigsResponse { provisioned_concurrency_configs: Some(configs), next_marker })
+    Ok(ListProvisionedConcurrencyConfigsResponse {
+        provisioned_concurrency_configs: Some(configs),
+        next_marker,
+    })
 }
 
 fn key(wanted: &Wanted) -> String {
@@ -158,7 +166,8 @@ fn item(
     });
     let up = i64::try_from(up).unwrap_or(i64::MAX).min(asked.into());
     let status = if up == i64::from(asked) { "READY" } else { "IN_PROGRESS" };
-    let set_at = function.extra.get(SET_AT).and_then(|times| times.get(key)).and_then(serde_json::Value::as_u64);
+    let set_at =
+        function.extra.get(SET_AT).and_then(|times| times.get(key)).and_then(serde_json::Value::as_u64);
     Ok(ProvisionedConcurrencyConfigListItem {
         function_arn: Some(ctx.home.qualified(&function.name, key)),
         requested_provisioned_concurrent_executions: Some(asked.into()),

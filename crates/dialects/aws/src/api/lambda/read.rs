@@ -17,7 +17,10 @@ use crate::api::{
     page::{Ask, seal},
 };
 
-pub(super) async fn get_function(ctx: &Ctx<'_>, input: GetFunctionRequest) -> Result<GetFunctionResponse, Fault> {
+pub(super) async fn get_function(
+    ctx: &Ctx<'_>,
+    input: GetFunctionRequest,
+) -> Result<GetFunctionResponse, Fault> {
     let wanted = wanted(ctx, input.function_name, input.qualifier.as_deref())?;
     let at = ctx.at(&wanted).await?;
     let (function, digest) = (&at.function, at.version.code.digest);
@@ -99,7 +102,10 @@ pub(super) async fn list_functions(
 }
 
 /// Functions with all their versions. A marker is `name:number` of the last one given.
-async fn every_version(ctx: &Ctx<'_>, ask: &Ask) -> Result<(Vec<FunctionConfiguration>, Option<String>), Fault> {
+async fn every_version(
+    ctx: &Ctx<'_>,
+    ask: &Ask,
+) -> Result<(Vec<FunctionConfiguration>, Option<String>), Fault> {
     let registry = &ctx.services().registry;
     let last = ask.after.as_deref().and_then(|key| key.split_once(':'));
     let (mut name, mut from) = (None, 0);

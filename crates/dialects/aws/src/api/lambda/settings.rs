@@ -1,10 +1,11 @@
 //! Settings of a function that are kept for its tools: runtime updates, recursion, code signing, event sources.
 
 use anyfn_aws_model::lambda::{
-    GetFunctionCodeSigningConfigRequest, GetFunctionCodeSigningConfigResponse, GetFunctionRecursionConfigRequest,
-    GetFunctionRecursionConfigResponse, GetRuntimeManagementConfigRequest, GetRuntimeManagementConfigResponse,
-    ListEventSourceMappingsRequest, ListEventSourceMappingsResponse, PutFunctionRecursionConfigRequest,
-    PutFunctionRecursionConfigResponse, PutRuntimeManagementConfigRequest, PutRuntimeManagementConfigResponse,
+    GetFunctionCodeSigningConfigRequest, GetFunctionCodeSigningConfigResponse,
+    GetFunctionRecursionConfigRequest, GetFunctionRecursionConfigResponse, GetRuntimeManagementConfigRequest,
+    GetRuntimeManagementConfigResponse, ListEventSourceMappingsRequest, ListEventSourceMappingsResponse,
+    PutFunctionRecursionConfigRequest, PutFunctionRecursionConfigResponse, PutRuntimeManagementConfigRequest,
+    PutRuntimeManagementConfigResponse,
 };
 use serde_json::{Value, json};
 

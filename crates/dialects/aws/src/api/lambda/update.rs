@@ -27,7 +27,9 @@ pub(super) async fn update_function_code(
     let function = ctx.function(&wanted).await?;
     fresh(&function, input.revision_id.as_deref())?;
     if input.image_uri.is_some() {
-        return Err(say::invalid("Please don't provide ImageUri when updating a function with packageType Zip."));
+        return Err(say::invalid(
+            "Please don't provide ImageUri when updating a function with packageType Zip.",
+        ));
     }
     let source = FunctionCode {
         zip_file: input.zip_file,
@@ -127,7 +129,9 @@ pub(super) fn unqualified(wanted: Wanted) -> Wanted {
 
 pub(super) fn fresh(function: &Function, revision: Option<&str>) -> Result<(), Fault> {
     match revision {
-        Some(revision) if revision != function.latest.revision => Err(say::stale_revision("GetFunction/GetAlias")),
+        Some(revision) if revision != function.latest.revision => {
+            Err(say::stale_revision("GetFunction/GetAlias"))
+        }
         _ => Ok(()),
     }
 }

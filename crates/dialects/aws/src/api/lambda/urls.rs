@@ -2,8 +2,9 @@
 
 use anyfn_aws_model::lambda::{
     Cors, CreateFunctionUrlConfigRequest, CreateFunctionUrlConfigResponse, DeleteFunctionUrlConfigRequest,
-    FunctionUrlConfig, GetFunctionUrlConfigRequest, GetFunctionUrlConfigResponse, ListFunctionUrlConfigsRequest,
-    ListFunctionUrlConfigsResponse, UpdateFunctionUrlConfigRequest, UpdateFunctionUrlConfigResponse,
+    FunctionUrlConfig, GetFunctionUrlConfigRequest, GetFunctionUrlConfigResponse,
+    ListFunctionUrlConfigsRequest, ListFunctionUrlConfigsResponse, UpdateFunctionUrlConfigRequest,
+    UpdateFunctionUrlConfigResponse,
 };
 use anyfn_types::{FunctionName, FunctionUrl, UrlAuth};
 
@@ -24,7 +25,10 @@ pub(super) async fn create_function_url_config(
     input: CreateFunctionUrlConfigRequest,
 ) -> Result<CreateFunctionUrlConfigResponse, Fault> {
     let wanted = wanted(ctx, input.function_name, input.qualifier.as_deref())?;
-    let function = ctx.function(&wanted).await.map_err(|_| say::not_found("Function does not exist"))?;
+    let function = ctx
+        .function(&wanted)
+        .await
+        .map_err(|e| e.if_not_found(|| say::not_found("Function does not exist")))?;
     let at = at(&wanted);
     if !at.is_empty() && !function.aliases.contains_key(&at) {
         return Err(say::not_found("Function does not exist"));
@@ -63,7 +67,7 @@ pub(super) async fn get_function_url_config(
     input: GetFunctionUrlConfigRequest,
 ) -> Result<GetFunctionUrlConfigResponse, Fault> {
     let wanted = wanted(ctx, input.function_name, input.qualifier.as_deref())?;
-    let function = ctx.function(&wanted).await.map_err(|_| say::no_such_resource())?;
+    let function = ctx.function(&wanted).await.map_err(|e| e.if_not_found(say::no_such_resource))?;
     let url = function.urls.get(&at(&wanted)).ok_or_else(say::no_such_resource)?;
     let printed = print(ctx, &wanted.name, url);
     Ok(GetFunctionUrlConfigResponse {
@@ -82,7 +86,7 @@ pub(super) async fn update_function_url_config(
     input: UpdateFunctionUrlConfigRequest,
 ) -> Result<UpdateFunctionUrlConfigResponse, Fault> {
     let wanted = wanted(ctx, input.function_name, input.qualifier.as_deref())?;
-    ctx.function(&wanted).await.map_err(|_| say::not_found("Function does not exist"))?;
+    ctx.function(&wanted).await.map_err(|e| e.if_not_found(|| say::not_found("Function does not exist")))?;
     let (at, now) = (at(&wanted), ctx.now());
     let cors = input.cors.map(keep);
     let (_, url) = ctx
@@ -118,7 +122,7 @@ pub(super) async fn delete_function_url_config(
     input: DeleteFunctionUrlConfigRequest,
 ) -> Result<(), Fault> {
     let wanted = wanted(ctx, input.function_name, input.qualifier.as_deref())?;
-    let function = ctx.function(&wanted).await.map_err(|_| say::no_such_resource())?;
+    let function = ctx.function(&wanted).await.map_err(|e| e.if_not_found(say::no_such_resource))?;
     Ok(ctx.services().registry.delete_url(&function.namespace, &function.name, &at(&wanted)).await?)
 }
 
@@ -127,7 +131,7 @@ pub(super) async fn list_function_url_configs(
     input: ListFunctionUrlConfigsRequest,
 ) -> Result<ListFunctionUrlConfigsResponse, Fault> {
     let wanted = Wanted { qualifier: None, ..wanted(ctx, input.function_name, None)? };
-    let function = ctx.function(&wanted).await.map_err(|_| say::no_such_resource())?;
+    let function = ctx.function(&wanted).await.map_err(|e| e.if_not_found(say::no_such_resource))?;
     let ask = Ask::new(input.marker.as_deref(), input.max_items)?;
     // The function's own has the empty key, which no marker can name: it stands before all others.
     let all = function.urls.iter().map(|(key, url)| (format!("/{key}"), url));

@@ -1,8 +1,8 @@
 //! Log events: put, read by stream, search by group.
 
 use anyfn_aws_model::logs::{
-    FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent, GetLogEventsRequest, GetLogEventsResponse,
-    OutputLogEvent, PutLogEventsRequest, PutLogEventsResponse, RejectedLogEventsInfo,
+    FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent, GetLogEventsRequest,
+    GetLogEventsResponse, OutputLogEvent, PutLogEventsRequest, PutLogEventsResponse, RejectedLogEventsInfo,
 };
 use anyfn_logs::{Event, FilterEvents, GetEvents, Pattern, PutEvent, Streams};
 use anyfn_types::Millis;
@@ -21,7 +21,8 @@ pub(super) async fn put_log_events(
     ctx: &Ctx<'_>,
     input: PutLogEventsRequest,
 ) -> Result<PutLogEventsResponse, Fault> {
-    let (group, stream) = (input.log_group_name.unwrap_or_default(), input.log_stream_name.unwrap_or_default());
+    let (group, stream) =
+        (input.log_group_name.unwrap_or_default(), input.log_stream_name.unwrap_or_default());
     let events = input.log_events.unwrap_or_default().into_iter().map(|event| PutEvent {
         at: millis(event.timestamp).unwrap_or(0),
         text: event.message.unwrap_or_default().into(),

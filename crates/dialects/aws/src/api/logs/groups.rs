@@ -64,7 +64,10 @@ fn print(home: &Home, info: &GroupInfo) -> LogGroup {
     }
 }
 
-pub(super) async fn put_retention_policy(ctx: &Ctx<'_>, input: PutRetentionPolicyRequest) -> Result<(), Fault> {
+pub(super) async fn put_retention_policy(
+    ctx: &Ctx<'_>,
+    input: PutRetentionPolicyRequest,
+) -> Result<(), Fault> {
     let name = input.log_group_name.unwrap_or_default();
     // What does not fit is no allowed number of days either.
     let days = input.retention_in_days.and_then(|days| u16::try_from(days).ok()).unwrap_or(0);

@@ -35,7 +35,8 @@ pub(super) fn start_live_tail(ctx: &Ctx<'_>, call: Call, id: &str) -> Result<Res
     let target = call.target;
     let input: StartLiveTailRequest = call.input()?;
     let identifiers = input.log_group_identifiers.clone().unwrap_or_default();
-    let groups = identifiers.iter().map(|text| by_identifier(&ctx.home, text)).collect::<Result<Vec<_>, _>>()?;
+    let groups =
+        identifiers.iter().map(|text| by_identifier(&ctx.home, text)).collect::<Result<Vec<_>, _>>()?;
     let streams = match (&input.log_stream_names, &input.log_stream_name_prefixes) {
         (Some(names), None) => Streams::Named(names.clone()),
         (None, Some(prefixes)) => match prefixes.as_slice() {
@@ -44,7 +45,9 @@ pub(super) fn start_live_tail(ctx: &Ctx<'_>, call: Call, id: &str) -> Result<Res
         },
         (None, None) => Streams::All,
         (Some(_), Some(_)) => {
-            return Err(say::invalid("logStreamNames and logStreamNamePrefixes cannot be specified together."));
+            return Err(say::invalid(
+                "logStreamNames and logStreamNamePrefixes cannot be specified together.",
+            ));
         }
     };
     let filter = input.log_event_filter_pattern.clone();
@@ -61,7 +64,13 @@ pub(super) fn start_live_tail(ctx: &Ctx<'_>, call: Call, id: &str) -> Result<Res
     };
     let (sender, frames) = mpsc::channel(QUEUE);
     let api = ctx.shared.logs.clone();
-    let session = Session { api, target, sender, account: ctx.home.account.clone(), clock: ctx.services().base.clock.clone() };
+    let session = Session {
+        api,
+        target,
+        sender,
+        account: ctx.home.account.clone(),
+        clock: ctx.services().base.clock.clone(),
+    };
     let tasks = &ctx.services().base.tasks;
     tasks.spawn(TaskKind::Background, "live-tail", async move {
         // It ends when its reader goes away.

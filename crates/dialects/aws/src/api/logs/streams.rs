@@ -14,12 +14,14 @@ use crate::api::{
 };
 
 pub(super) async fn create_log_stream(ctx: &Ctx<'_>, input: CreateLogStreamRequest) -> Result<(), Fault> {
-    let (group, stream) = (input.log_group_name.unwrap_or_default(), input.log_stream_name.unwrap_or_default());
+    let (group, stream) =
+        (input.log_group_name.unwrap_or_default(), input.log_stream_name.unwrap_or_default());
     Ok(ctx.services().logs.create_stream(&ctx.home.namespace, &group, &stream).await?)
 }
 
 pub(super) async fn delete_log_stream(ctx: &Ctx<'_>, input: DeleteLogStreamRequest) -> Result<(), Fault> {
-    let (group, stream) = (input.log_group_name.unwrap_or_default(), input.log_stream_name.unwrap_or_default());
+    let (group, stream) =
+        (input.log_group_name.unwrap_or_default(), input.log_stream_name.unwrap_or_default());
     Ok(ctx.services().logs.delete_stream(&ctx.home.namespace, &group, &stream).await?)
 }
 
@@ -28,7 +30,8 @@ pub(super) async fn describe_log_streams(
     input: DescribeLogStreamsRequest,
 ) -> Result<DescribeLogStreamsResponse, Fault> {
     let group = group(&ctx.home, input.log_group_name, input.log_group_identifier)?;
-    let order = if input.order_by.as_deref() == Some("LastEventTime") { OrderBy::LastEvent } else { OrderBy::Name };
+    let order =
+        if input.order_by.as_deref() == Some("LastEventTime") { OrderBy::LastEvent } else { OrderBy::Name };
     if order == OrderBy::LastEvent && input.log_stream_name_prefix.is_some() {
         return Err(say::invalid("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }

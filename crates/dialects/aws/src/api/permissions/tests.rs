@@ -42,5 +42,8 @@ fn a_statement_is_printed_in_aws_order() {
 #[test]
 fn without_conditions_there_is_none() {
     let statement = Statement::allow("s", json!("*"), "a", "r".into(), &Conditions::default());
-    assert_eq!(statement.print(), r#"{"Sid":"s","Effect":"Allow","Principal":"*","Action":"a","Resource":"r"}"#);
+    assert_eq!(
+        statement.print(),
+        r#"{"Sid":"s","Effect":"Allow","Principal":"*","Action":"a","Resource":"r"}"#
+    );
 }

@@ -18,7 +18,10 @@ fn the_service_is_found_by_what_there_is() {
     assert_eq!(by(None, Some("Logs_20140328.FilterLogEvents"), "/", ""), served(Speaks::Logs));
     assert_eq!(by(None, None, "/", "Version=2011-06-15&Action=GetCallerIdentity"), served(Speaks::Sts));
     assert_eq!(by(Some("s3"), None, "/2015-03-31/functions", ""), Named::Other("s3".into()));
-    assert_eq!(by(None, Some("DynamoDB_20120810.ListTables"), "/", ""), Named::Other("DynamoDB_20120810".into()));
+    assert_eq!(
+        by(None, Some("DynamoDB_20120810.ListTables"), "/", ""),
+        Named::Other("DynamoDB_20120810".into())
+    );
     assert_eq!(by(None, None, "/", "Action=AssumeRole"), Named::Other("of AssumeRole".into()));
     assert_eq!(by(None, None, "/20150331/x", ""), Named::Other("that this request is for".into()));
 }

@@ -86,7 +86,9 @@ impl Answer<'_> {
             Bad::Answer(error) => {
                 tracing::warn!(%function, id, why = error.public, "a function's answer cannot be sent");
             }
-            Bad::Function(failure) => tracing::info!(%function, id, kind = failure.error_type, "a function failed"),
+            Bad::Function(failure) => {
+                tracing::info!(%function, id, kind = failure.error_type, "a function failed")
+            }
         }
         message(StatusCode::BAD_GATEWAY, BROKEN)
     }

@@ -35,7 +35,8 @@ impl Cors {
     /// Headers of the answer to a preflight; none for an origin or method that is not allowed.
     pub(crate) fn preflight(&self, asked: &HeaderMap) -> HeaderMap {
         let mut out = HeaderMap::new();
-        let method = asked.get(h::ACCESS_CONTROL_REQUEST_METHOD).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let method =
+            asked.get(h::ACCESS_CONTROL_REQUEST_METHOD).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let allowed = |all: &[String]| all.iter().any(|one| one == "*" || one.eq_ignore_ascii_case(method));
         if !allowed(&self.allow_methods) || !self.put_origin(asked, &mut out) {
             return out;
@@ -66,7 +67,8 @@ impl Cors {
     fn put_origin(&self, asked: &HeaderMap, out: &mut HeaderMap) -> bool {
         let Some(origin) = asked.get(h::ORIGIN) else { return false };
         let any = self.allow_origins.iter().any(|one| one == "*");
-        let named = self.allow_origins.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(origin.as_bytes()));
+        let named =
+            self.allow_origins.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(origin.as_bytes()));
         if !any && !named {
             return false;
         }

@@ -147,8 +147,8 @@ fn event_headers(asked: &Asked<'_>) -> Map<String, Value> {
     let signed = asked.account.is_some();
     let mut out = Map::new();
     // A signature is the platform's business and could be replayed.
-    let passed = |name: &str| !is_ours(name) && !(signed && name == "authorization");
-    for name in headers.keys().map(http::HeaderName::as_str).filter(|name| passed(name)) {
+    let kept_back = |name: &str| is_ours(name) || (signed && name == "authorization");
+    for name in headers.keys().map(http::HeaderName::as_str).filter(|name| !kept_back(name)) {
         let values: Vec<_> =
             headers.get_all(name).iter().map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
         out.insert(name.to_owned(), values.join(",").into());
@@ -197,7 +197,9 @@ fn body(headers: &HeaderMap, body: &Bytes) -> (Option<String>, bool) {
     }
     let kind = headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
     match std::str::from_utf8(body) {
-        Ok(text) if is_text(kind) && !headers.contains_key("content-encoding") => (Some(text.to_owned()), false),
+        Ok(text) if is_text(kind) && !headers.contains_key("content-encoding") => {
+            (Some(text.to_owned()), false)
+        }
         _ => (Some(STANDARD.encode(body)), true),
     }
 }

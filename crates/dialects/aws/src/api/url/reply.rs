@@ -43,8 +43,8 @@ pub(crate) fn read(payload: &Bytes) -> Result<(Head, Bytes), Error> {
 
 /// The head that a stream's prelude names.
 pub(crate) fn read_prelude(prelude: &[u8]) -> Result<Head, Error> {
-    let map: Map<String, Value> =
-        serde_json::from_slice(prelude).map_err(|e| malformed(format!("the prelude is no JSON object: {e}")))?;
+    let map: Map<String, Value> = serde_json::from_slice(prelude)
+        .map_err(|e| malformed(format!("the prelude is no JSON object: {e}")))?;
     head(&map)
 }
 

@@ -31,7 +31,13 @@ fn roles_are_arns_of_roles() {
     for good in ["arn:aws:iam::123456789012:role/x", "arn:aws-cn:iam::123456789012:role/a/b+c"] {
         assert!(role(good).is_ok(), "{good}");
     }
-    for bad in ["", "x", "arn:aws:iam::12:role/x", "arn:aws:iam::123456789012:user/x", "arn:aws:iam::123456789012:role/"] {
+    for bad in [
+        "",
+        "x",
+        "arn:aws:iam::12:role/x",
+        "arn:aws:iam::123456789012:user/x",
+        "arn:aws:iam::123456789012:role/",
+    ] {
         assert!(text(role(bad)).starts_with("ValidationException 1 validation error"), "{bad}");
     }
 }
@@ -41,7 +47,9 @@ fn numbers_have_ranges() {
     let limits = Limits::default();
     assert_eq!((memory(128).unwrap(), memory(10_240).unwrap()), (128, 10_240));
     assert_eq!((timeout(1, &limits).unwrap(), timeout(900, &limits).unwrap()), (1000, 900_000));
-    assert!(text(memory(10_241)).ends_with("'memorySize' failed to satisfy constraint: Member must have value less than or equal to 10240"));
+    assert!(text(memory(10_241)).ends_with(
+        "'memorySize' failed to satisfy constraint: Member must have value less than or equal to 10240"
+    ));
     assert!(text(timeout(901, &limits)).ends_with("Member must have value less than or equal to 900"));
     assert!(timeout(100_000, &Limits { timeout_ms_max: 0, ..limits }).is_ok());
     assert!(ephemeral(511).is_err() && ephemeral(10_241).is_err() && ephemeral(512).is_ok());

@@ -19,8 +19,9 @@ pub(in crate::api::lambda) async fn add_layer_version_permission(
 ) -> Result<AddLayerVersionPermissionResponse, Fault> {
     let layer = named(ctx, input.layer_name)?;
     let number = version_number(input.version_number)?;
-    let who = principal(ctx.home.partition(), &input.principal.unwrap_or_default())
-        .ok_or_else(|| say::invalid("The provided principal was invalid. Please check the principal and try again."))?;
+    let who = principal(ctx.home.partition(), &input.principal.unwrap_or_default()).ok_or_else(|| {
+        say::invalid("The provided principal was invalid. Please check the principal and try again.")
+    })?;
     let on = Conditions { principal_org: input.organization_id, ..Conditions::default() };
     let (sid, action) = (input.statement_id.unwrap_or_default(), input.action.unwrap_or_default());
     let statement = Statement::allow(&sid, who, &action, arn(&layer, number), &on);
@@ -68,7 +69,8 @@ pub(in crate::api::lambda) async fn get_layer_version_policy(
     let number = version_number(input.version_number)?;
     let registry = &ctx.services().registry;
     let found = registry.layer_version(&layer.home.namespace, &layer.name, number).await;
-    let version = found.map_err(|e| Fault::from(e).instead("layer_not_found", || not_there(&layer, number)))?;
+    let version =
+        found.map_err(|e| Fault::from(e).instead("layer_not_found", || not_there(&layer, number)))?;
     let policy = print_policy(version.policy.iter());
     let policy = policy.ok_or_else(|| say::not_found("No policy is associated with the given resource."))?;
     Ok(GetLayerVersionPolicyResponse { policy: Some(policy), revision_id: Some(version.policy_revision) })
@@ -108,8 +110,6 @@ async fn change(
     match (result, refused) {
         (Ok(()), _) => Ok(()),
         (Err(_), Some(fault)) => Err(fault),
-        (Err(error), None) => {
-            Err(Fault::from(error).instead("layer_not_found", || not_there(layer, number)))
-        }
+        (Err(error), None) => Err(Fault::from(error).instead("layer_not_found", || not_there(layer, number))),
     }
 }

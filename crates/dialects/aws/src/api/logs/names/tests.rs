@@ -22,5 +22,8 @@ fn g4_a_group_of_another_account_does_not_exist() {
     let home = Home::new("123456789012", "eu-west-1").unwrap();
     let arn = "arn:aws:logs:eu-west-1:999999999999:log-group:/aws/lambda/x";
     let said = by_identifier(&home, arn).unwrap_err().in_words_of(crate::api::fault::logs::translate);
-    assert_eq!((said.code.as_ref(), said.message.as_str()), ("ResourceNotFoundException", "The specified log group does not exist."));
+    assert_eq!(
+        (said.code.as_ref(), said.message.as_str()),
+        ("ResourceNotFoundException", "The specified log group does not exist.")
+    );
 }

@@ -46,7 +46,10 @@ fn preflights_of_allowed_origins_and_methods_are_granted() {
 #[test]
 fn f7_every_origin_never_comes_with_credentials() {
     let asked = headers(&[("origin", "https://evil.example")]);
-    let mut answer = headers(&[("access-control-allow-origin", "https://evil.example"), ("access-control-allow-credentials", "true")]);
+    let mut answer = headers(&[
+        ("access-control-allow-origin", "https://evil.example"),
+        ("access-control-allow-credentials", "true"),
+    ]);
     cors(&["*"], true).apply(&asked, &mut answer);
     assert_eq!(show(&answer), ["access-control-allow-origin=*", "access-control-expose-headers=x-b"]);
 }

@@ -100,9 +100,14 @@ fn bodies_are_text_or_base64_by_their_type() {
     ];
     for (kind, body, text, encoded) in cases {
         let event = ask(Request::post("/_url/abc/").header("content-type", kind), body, None);
-        assert_eq!((event["body"].as_str(), event["isBase64Encoded"].as_bool()), (Some(text), Some(encoded)), "{kind}");
+        assert_eq!(
+            (event["body"].as_str(), event["isBase64Encoded"].as_bool()),
+            (Some(text), Some(encoded)),
+            "{kind}"
+        );
     }
-    let zipped = Request::post("/_url/abc/").header("content-type", "text/plain").header("content-encoding", "gzip");
+    let zipped =
+        Request::post("/_url/abc/").header("content-type", "text/plain").header("content-encoding", "gzip");
     assert_eq!(ask(zipped, b"hi", None)["isBase64Encoded"], true);
 }
 
@@ -131,7 +136,8 @@ fn b10_spoofed_headers_of_the_platform_are_stripped() {
         .header("Connection", "keep-alive")
         .header("authorization", "AWS4-HMAC-SHA256 secret");
     let event = ask(request, b"", Some("123456789012"));
-    let headers: Vec<_> = event["headers"].as_object().unwrap().iter().map(|(k, v)| format!("{k}={v}")).collect();
+    let headers: Vec<_> =
+        event["headers"].as_object().unwrap().iter().map(|(k, v)| format!("{k}={v}")).collect();
     assert_eq!(
         headers,
         [

@@ -3,8 +3,11 @@ use super::*;
 fn show(payload: &'static str) -> String {
     match read(&Bytes::from_static(payload.as_bytes())) {
         Ok((head, body)) => {
-            let headers: Vec<_> =
-                head.headers.iter().map(|(k, v)| format!("{k}={}", String::from_utf8_lossy(v.as_bytes()))).collect();
+            let headers: Vec<_> = head
+                .headers
+                .iter()
+                .map(|(k, v)| format!("{k}={}", String::from_utf8_lossy(v.as_bytes())))
+                .collect();
             format!("{} {} {:?}", head.status.as_u16(), headers.join(";"), String::from_utf8_lossy(&body))
         }
         Err(error) => format!("502 {}", error.public),
@@ -14,14 +17,23 @@ fn show(payload: &'static str) -> String {
 #[test]
 fn answers_are_read_or_inferred() {
     let cases = [
-        (r#"{"statusCode":201,"headers":{"A":"b","n":1},"body":"hi"}"#, r#"201 a=b;n=1;content-type=application/json "hi""#),
+        (
+            r#"{"statusCode":201,"headers":{"A":"b","n":1},"body":"hi"}"#,
+            r#"201 a=b;n=1;content-type=application/json "hi""#,
+        ),
         (r#"{"statusCode":"404"}"#, r#"404 content-type=application/json """#),
         (
             r#"{"statusCode":200,"headers":{"Content-Type":"text/html"},"cookies":["a=1","b=2"],"body":null}"#,
             r#"200 content-type=text/html;set-cookie=a=1;set-cookie=b=2 """#,
         ),
-        (r#"{"statusCode":200,"body":"aGk=","isBase64Encoded":true}"#, r#"200 content-type=application/json "hi""#),
-        (r#"{"statusCode":200,"headers":{"content-length":"999"},"body":"x"}"#, r#"200 content-type=application/json "x""#),
+        (
+            r#"{"statusCode":200,"body":"aGk=","isBase64Encoded":true}"#,
+            r#"200 content-type=application/json "hi""#,
+        ),
+        (
+            r#"{"statusCode":200,"headers":{"content-length":"999"},"body":"x"}"#,
+            r#"200 content-type=application/json "x""#,
+        ),
         (r#"{"hello":"world"}"#, r#"200 content-type=application/json "{\"hello\":\"world\"}""#),
         (r#""plain""#, r#"200 content-type=application/json "plain""#),
         ("[1]", r#"200 content-type=application/json "[1]""#),
@@ -36,16 +48,28 @@ fn answers_are_read_or_inferred() {
 #[test]
 fn b8_what_would_break_the_answer_is_refused() {
     let cases = [
-        (r#"{"statusCode":200,"headers":{"a":"b\r\nSet-Cookie: x=1"}}"#, "502 the value of the header a cannot be sent"),
+        (
+            r#"{"statusCode":200,"headers":{"a":"b\r\nSet-Cookie: x=1"}}"#,
+            "502 the value of the header a cannot be sent",
+        ),
         (r#"{"statusCode":200,"headers":{"a\r\nb":"c"}}"#, "502 \"a\\r\\nb\" is no name of a header"),
         (r#"{"statusCode":200,"headers":{"":"c"}}"#, "502 \"\" is no name of a header"),
         (
             r#"{"statusCode":200,"headers":{"Transfer-Encoding":"chunked"}}"#,
             "502 a function may not set the header transfer-encoding",
         ),
-        (r#"{"statusCode":200,"headers":{"Connection":"close"}}"#, "502 a function may not set the header connection"),
-        (r#"{"statusCode":200,"multiValueHeaders":{"te":["x"]}}"#, "502 a function may not set the header te"),
-        (r#"{"statusCode":200,"cookies":["a=1\nb"]}"#, "502 the value of the header set-cookie cannot be sent"),
+        (
+            r#"{"statusCode":200,"headers":{"Connection":"close"}}"#,
+            "502 a function may not set the header connection",
+        ),
+        (
+            r#"{"statusCode":200,"multiValueHeaders":{"te":["x"]}}"#,
+            "502 a function may not set the header te",
+        ),
+        (
+            r#"{"statusCode":200,"cookies":["a=1\nb"]}"#,
+            "502 the value of the header set-cookie cannot be sent",
+        ),
         (r#"{"statusCode":999}"#, "502 `statusCode` is 999"),
         (r#"{"statusCode":99}"#, "502 `statusCode` is 99"),
         (r#"{"statusCode":101}"#, "502 `statusCode` is 101"),
@@ -63,7 +87,10 @@ fn b8_what_would_break_the_answer_is_refused() {
 
 #[test]
 fn preludes_are_read() {
-    let head = read_prelude(br#"{"statusCode":206,"headers":{"content-type":"text/event-stream"},"cookies":["a=1"]}"#).unwrap();
+    let head = read_prelude(
+        br#"{"statusCode":206,"headers":{"content-type":"text/event-stream"},"cookies":["a=1"]}"#,
+    )
+    .unwrap();
     assert_eq!(head.status, StatusCode::PARTIAL_CONTENT);
     assert_eq!(head.headers.len(), 2);
     assert!(read_prelude(b"[]").is_err());
