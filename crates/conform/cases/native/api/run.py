@@ -18,7 +18,8 @@ same(api("GET", "functions").json(), {"functions": [], "next": None})
 source = "import os\ndef handler(e, c):\n    print('said')\n    if e.get('fail'): raise ValueError('boom')\n    return [e, os.environ.get('GREETING'), c.aws_request_id]\n"
 made = api("PUT", "functions/one", deploy(source, env={"GREETING": "hi"}, timeout_ms=5000, memory_mib=256, description="d")).json()
 has(made, name="one", namespace=os.environ["ANYFN_NAMESPACE"], state="active", runtime="python3.12", handler="app.handler", memory_mib=256,
-    timeout_ms=5000, description="d", env=["GREETING"], url=None, versions=0)
+    timeout_ms=5000, description="d", env=["GREETING"], versions=0)
+same(made["url"], None, "url")
 answer = api("POST", "functions/one/invoke?tail=1", '{"a": 1}')
 same(answer.json()[:2], [{"a": 1}, "hi"])
 same((answer.headers["anyfn-outcome"], answer.headers["anyfn-version"]), ("returned", "$LATEST"))
