@@ -11,7 +11,7 @@ has(made, FunctionName="whole", FunctionArn=arn, Runtime="python3.12", Role=ROLE
     CodeSha256=base64.b64encode(hashlib.sha256(package).digest()).decode(), Environment={"Variables": {"AA": "1"}},
     TracingConfig={"Mode": "PassThrough"}, Architectures=..., EphemeralStorage={"Size": 512}, State="Pending",
     StateReasonCode="Creating", StateReason="The function is being created.",
-    SnapStart={"ApplyOn": "None", "OptimizationStatus": "Off"}, RuntimeVersionConfig=...,
+    SnapStart={"ApplyOn": "None", "OptimizationStatus": "Off"},
     LoggingConfig={"LogFormat": "Text", "LogGroup": "/aws/lambda/whole"})
 match(made["LastModified"], LAMBDA_TIME, "LastModified")
 match(made["RevisionId"], UUID, "RevisionId")

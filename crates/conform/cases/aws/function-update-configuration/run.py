@@ -22,7 +22,7 @@ with error("PreconditionFailedException", 412):
 has(lam.update_function_configuration(FunctionName="conf", Handler="app.other", Timeout=5, Description="", Environment={"Variables": {}},
     EphemeralStorage={"Size": 1024}, TracingConfig={"Mode": "Active"}, Layers=[],
     LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "WARN"}),
-    Handler="app.other", Timeout=5, Description="", Environment=None, EphemeralStorage={"Size": 1024}, TracingConfig={"Mode": "Active"},
+    Handler="app.other", Timeout=5, Description="", EphemeralStorage={"Size": 1024}, TracingConfig={"Mode": "Active"},
     LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "WARN", "LogGroup": "/aws/lambda/conf"})
 updated(lam, "conf")
 same(run(lam, "conf"), "other")

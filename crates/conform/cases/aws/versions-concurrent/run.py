@@ -7,7 +7,13 @@ packages = [python(f"def handler(e, c): return {n}") for n in range(100)]
 
 
 def publish(package):
-    made = lam.update_function_code(FunctionName="dense", ZipFile=package, Publish=True)
+    while True:
+        try:
+            made = lam.update_function_code(FunctionName="dense", ZipFile=package, Publish=True)
+            break
+        except lam.exceptions.ResourceConflictException as fault:
+            # As AWS says it to one of two updates at once; it is asked again until it goes through.
+            match(fault.response["Error"]["Message"], r"The operation cannot be performed at this time\. An update is in progress for resource: .*")
     sha = base64.b64encode(hashlib.sha256(package).digest()).decode()
     return int(made["Version"]), made["CodeSha256"], sha
 
