@@ -88,7 +88,7 @@ impl Shared {
             ("CASE_LIB", place::lib_dir().into()),
             ("CASE_TMP", home.into()),
         ];
-        command.envs(values);
+        command.envs(place::toolchains()).envs(values);
         command
     }
 

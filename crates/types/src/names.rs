@@ -21,7 +21,7 @@ pub struct Namespace(String);
 impl Namespace {
     pub fn new(text: impl Into<String>) -> Result<Self> {
         let text = text.into();
-        if plain(&text, 100, "._-") {
+        if plain(&text, 100, "._-") && text != "." && text != ".." {
             return Ok(Self(text));
         }
         Err(Error::invalid("namespace_invalid", "a namespace has 1 to 100 characters of A-Z a-z 0-9 . _ -"))

@@ -9,6 +9,7 @@ use anyfn_core::{
 };
 use anyfn_engine::Engine;
 use anyfn_logs::Logs;
+use anyfn_policy::Action;
 use anyfn_types::{
     Config, Contract, Ephemeral, Error, Function, FunctionName, FunctionUrl, Invocation, Kind, Limits,
     Logging, Mode, Namespace, Qualifier, Result, UrlAuth, Version, VersionState,
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::{
+    access,
     api::{Deploy, DeployConfig, Listing, Problem, ServerInfo, headers},
     describe, logs,
 };
@@ -84,13 +86,12 @@ impl Native {
 
     async fn route(&self, request: &Request) -> Result<Response> {
         let query = query(request.parts.uri.query().unwrap_or_default());
-        let namespace = match query.get("namespace") {
-            Some(text) => Namespace::new(text.clone())?,
-            None => self.0.namespace.clone(),
-        };
-        let call = Call { services: &self.0, request, namespace, query };
         let path = request.parts.uri.path().strip_prefix("/_anyfn/v1/").unwrap_or_default();
         let parts: Vec<&str> = path.split('/').collect();
+        let invokes = matches!(parts.as_slice(), ["functions", _, "invoke"]);
+        let action = if invokes { Action::Invoke } else { Action::Admin };
+        let namespace = access::namespace(&self.0.namespace, &request.caller, action, query.get("namespace"))?;
+        let call = Call { services: &self.0, request, namespace, query };
         match (&request.parts.method, parts.as_slice()) {
             (&Method::GET, ["server"]) => Ok(anyfn_web::json(StatusCode::OK, &call.server())),
             (&Method::GET, ["functions"]) => call.list().await,
@@ -121,7 +122,7 @@ impl Call<'_> {
     fn server(&self) -> ServerInfo {
         ServerInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            namespace: self.services.namespace.to_string(),
+            namespace: self.namespace.to_string(),
             isolation: self.services.isolation.parts.clone(),
             instances: self.services.engine.instances(),
         }

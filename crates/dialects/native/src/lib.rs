@@ -10,9 +10,10 @@
 //! | `GET /functions/{name}/logs?since=&limit=&follow=1` | newline-delimited `LogEvent`s |
 //! | `GET /server` | `ServerInfo` |
 //!
-//! Every call takes `?namespace=`. Errors are `Problem` with the status that fits their kind.
+//! Every call takes `?namespace=`; a key opens only its own account's. Errors are `Problem` with the status that fits their kind.
 //! Must not know: AWS's or any other platform's words; how functions run.
 
+mod access;
 mod api;
 mod describe;
 mod handle;

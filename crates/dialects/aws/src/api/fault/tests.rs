@@ -49,3 +49,17 @@ fn only_what_does_not_exist_is_said_otherwise() {
     assert_eq!(code(Error::internal("store", "down").into()), "ServiceException");
     assert_eq!(code(lambda::conflict("y")), "ResourceConflictException");
 }
+
+#[test]
+fn f_a_refused_signature_keeps_the_code_that_clients_act_on() {
+    let ask = |code, protocol| {
+        let said = super::unsigned(&Error::new(Kind::Unauthenticated, code, "text"), protocol)?;
+        Some((said.code.into_owned(), said.status))
+    };
+    let expect = |code: &str, status| Some((code.to_owned(), status));
+    assert_eq!(ask("signature_missing", Protocol::RestJson), expect("MissingAuthenticationTokenException", 403));
+    assert_eq!(ask("signature_expired", Protocol::RestJson), expect("InvalidSignatureException", 403));
+    assert_eq!(ask("signature_mismatch", Protocol::Query), expect("SignatureDoesNotMatch", 403));
+    assert_eq!(ask("key_unknown", Protocol::Json11), expect("UnrecognizedClientException", 400));
+    assert_eq!(ask("unauthenticated", Protocol::RestJson), None);
+}

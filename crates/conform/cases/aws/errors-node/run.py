@@ -1,0 +1,42 @@
+from conform import *
+
+lam = client("lambda")
+
+
+def fails(name, files, event=None, handler="index.handler"):
+    create(lam, name, zipped(files), runtime="nodejs22.x", Handler=handler)
+    answer, payload = invoke(lam, name, event, LogType="Tail")
+    same((answer["StatusCode"], answer["FunctionError"]), (200, "Unhandled"), name)
+    return answer, payload, tail(answer)
+
+
+_, payload, log = fails("boom", {"index.mjs": "class Own extends Error { constructor(m) { super(m); this.name = 'Own'; } }\nexport const handler = async () => { throw new Own('boom'); };"})
+has(payload, errorType="Own", errorMessage="boom")
+same(payload["trace"][0], "Own: boom")
+same(any("/var/task/index.mjs:2" in line for line in payload["trace"]), True, str(payload["trace"]))
+same("ERROR\tInvoke Error" in log, True, log)
+_, payload, _ = fails("callback", {"index.js": "exports.handler = (event, context, callback) => callback(new TypeError('called'));"})
+has(payload, errorType="TypeError", errorMessage="called")
+_, payload, _ = fails("string", {"index.js": "exports.handler = async () => { throw 'text'; };"})
+has(payload, errorMessage="text")
+_, payload, _ = fails("import", {"index.js": "require('nowhere'); exports.handler = async () => 1;"})
+same(payload["errorType"], "Runtime.ImportModuleError")
+match(payload["errorMessage"], r"Error: Cannot find module 'nowhere'.*")
+_, payload, _ = fails("nomodule", {"other.js": "x = 1"})
+same(payload["errorType"], "Runtime.ImportModuleError")
+match(payload["errorMessage"], r"Error: Cannot find module 'index'.*")
+_, payload, _ = fails("syntax", {"index.js": "exports.handler = async () => {"})
+same(payload["errorType"], "Runtime.UserCodeSyntaxError")
+match(payload["errorMessage"], r"SyntaxError: .*")
+_, payload, _ = fails("nohandler", {"index.js": "exports.other = 1"})
+has(payload, errorType="Runtime.HandlerNotFound", errorMessage="index.handler is undefined or not exported")
+_, payload, _ = fails("badname", {"index.js": "exports.handler = 1"}, handler="index")
+same(payload["errorType"], "Runtime.MalformedHandlerName")
+_, payload, _ = fails("rejection", {"index.js": "exports.handler = async () => { Promise.reject(new Error('lost')); await new Promise((r) => setTimeout(r, 2000)); };"})
+same(payload["errorType"], "Runtime.UnhandledPromiseRejection")
+match(payload["errorMessage"], r"Error: lost")
+answer, payload, _ = fails("exit", {"index.js": "exports.handler = async () => process.exit(4);"})
+has(payload, errorType="Runtime.ExitError", errorMessage=f"RequestId: {answer['ResponseMetadata']['RequestId']} Error: Runtime exited with error: exit status 4")
+answer, payload, _ = fails("signal", {"index.js": "exports.handler = async () => { process.kill(process.pid, 'SIGSEGV'); await new Promise((r) => setTimeout(r, 2000)); };"})
+same(payload["errorType"], "Runtime.ExitError")
+match(payload["errorMessage"], rf"RequestId: {UUID} Error: Runtime exited with error: signal: segmentation fault.*")
