@@ -64,7 +64,7 @@ fn logging(args: &ServerArgs) -> anyhow::Result<()> {
 impl Running {
     /// The address for the command line's own calls.
     pub(crate) fn address(&self) -> String {
-        let local = self.addresses.iter().find(|a| a.ip().is_loopback()).or(self.addresses.first());
+        let local = self.addresses.iter().find(|a| a.ip().is_loopback()).or_else(|| self.addresses.first());
         local.map(|a| format!("http://{a}")).unwrap_or_default()
     }
 

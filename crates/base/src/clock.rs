@@ -1,10 +1,13 @@
 //! Wall time for people and wire formats, monotonic time for durations and deadlines.
 
 use std::{
+    future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -57,11 +60,39 @@ impl Clock {
         tokio::time::sleep_until(deadline).await;
     }
 
+    /// A wait that can be moved, for who polls by hand; ready at `deadline`.
+    pub fn timer(&self, deadline: Instant) -> Timer {
+        Timer(Box::pin(tokio::time::sleep_until(deadline)))
+    }
+
     /// Moves a simulated wall clock by hand, as an operator or NTP might. No effect on the system clock.
     pub fn jump(&self, by_ms: i64) {
         if let Kind::Simulated { jump_ms, .. } = &self.0 {
             jump_ms.fetch_add(by_ms, Ordering::Relaxed);
         }
+    }
+}
+
+/// A deadline that can be moved without a new allocation.
+#[derive(Debug)]
+pub struct Timer(Pin<Box<tokio::time::Sleep>>);
+
+impl Timer {
+    pub fn deadline(&self) -> Instant {
+        self.0.deadline()
+    }
+
+    /// Moves the deadline; whoever polled it last is woken at the new one.
+    pub fn reset(&mut self, deadline: Instant) {
+        self.0.as_mut().reset(deadline);
+    }
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
     }
 }
 

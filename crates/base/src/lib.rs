@@ -9,7 +9,7 @@ mod metrics;
 mod random;
 mod tasks;
 
-pub use clock::{Clock, Instant, iso_millis};
+pub use clock::{Clock, Instant, Timer, iso_millis};
 pub use metrics::{Counter, Gauge, Histogram, Metrics};
 pub use random::Random;
 pub use tasks::{Drained, TaskKind, Tasks};

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyfn_base::Clock;
+use anyfn_base::{Clock, Instant};
 use anyfn_types::{Error, Kind};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
@@ -10,9 +10,12 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget is counted in pieces of this many bytes.
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 4 * 1024;
 /// A sender that gives nothing for this long is cut off.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes each second that a sender gives at least, once the first `SILENCE` is over: one that trickles would otherwise
+/// hold its place for as long as it likes.
+const RATE: u64 = 4 * 1024;
 
 /// Memory that all bodies together may take.
 #[derive(Clone, Debug)]
@@ -22,7 +25,7 @@ pub(crate) struct Budget(Arc<Semaphore>);
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) bytes: Bytes,
-    _share: Vec<OwnedSemaphorePermit>,
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 impl Budget {
@@ -39,33 +42,58 @@ impl Budget {
         if body.size_hint().lower() > limit {
             return Err(too_large(limit));
         }
-        let mut share = Vec::new();
+        let began = clock.now();
+        let mut share = None;
         let mut bytes = BytesMut::new();
         loop {
+            let due = due(began, clock.now(), bytes.len() as u64);
             let frame = tokio::select! {
                 frame = body.frame() => frame,
-                () = clock.sleep(SILENCE) => return Err(Error::new(Kind::Timeout, "body_timeout", "the body did not arrive in time")),
+                () = clock.sleep_until(due) => {
+                    return Err(Error::new(Kind::Timeout, "body_timeout", "the body did not arrive in time"));
+                }
             };
             let Some(frame) = frame else { break };
             let frame =
                 frame.map_err(|e| Error::invalid("body_broken", "the body ended early").caused_by(e))?;
             let Ok(data) = frame.into_data() else { continue };
-            if (bytes.len() + data.len()) as u64 > limit {
+            let whole = bytes.len() + data.len();
+            if whole as u64 > limit {
                 return Err(too_large(limit));
             }
-            while share.len() * PIECE < bytes.len() + data.len() {
-                let permit = self.0.clone().try_acquire_owned();
-                let busy = |_| {
-                    Error::new(Kind::Unavailable, "overloaded", "too many large requests at once; try again")
-                };
-                share.push(permit.map_err(busy)?);
-            }
+            self.grow(&mut share, whole)?;
             bytes.extend_from_slice(&data);
         }
         Ok(Held { bytes: bytes.freeze(), _share: share })
     }
+
+    /// Takes what `bytes` need beyond what is held already.
+    fn grow(&self, share: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Error> {
+        let busy = || Error::new(Kind::Unavailable, "overloaded", "too many large requests at once; try again");
+        let held = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = bytes.div_ceil(PIECE).saturating_sub(held);
+        if more == 0 {
+            return Ok(());
+        }
+        let more = u32::try_from(more).map_err(|_| busy())?;
+        let permit = self.0.clone().try_acquire_many_owned(more).map_err(|_| busy())?;
+        match share {
+            Some(share) => share.merge(permit),
+            None => *share = Some(permit),
+        }
+        Ok(())
+    }
+}
+
+/// By when the next bytes have to be here.
+fn due(began: Instant, now: Instant, bytes: u64) -> Instant {
+    let earned = Duration::from_millis(bytes.saturating_mul(1000) / RATE);
+    (began + SILENCE + earned).min(now + SILENCE)
 }
 
 fn too_large(limit: u64) -> Error {
     Error::new(Kind::TooLarge, "body_too_large", format!("Request must be smaller than {limit} bytes"))
 }
+
+#[cfg(test)]
+mod tests;

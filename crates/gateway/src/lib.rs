@@ -4,19 +4,29 @@
 //! table, before any dialect sees it; and a stranger's bytes meet us here first, so whatever is malformed, oversized,
 //! slow or ambiguous must end here.
 //!
-//! Parts: `listen` (accept within bounds, drain), `strict` (request heads that two servers could read differently are
-//! refused), `body` (bounded reading), `route` (the table), `authn` (who calls), `doors` (when the addresses close), `serve` (one request's way).
+//! Parts: `listen` (accept within bounds, drain), `connection` (one connection's life), `strict` (messages that two
+//! servers could read differently are refused, and what keeps us waiting), `watch` (what a connection's parts know of
+//! each other), `headers` (what a caller may not say), `body` (bounded reading), `route` (the table), `authn` (who
+//! calls), `serve` (one request's way), `doors` (when the addresses close), `meters`.
+//!
+//! Request bodies are never decoded: one with a `Content-Encoding` goes to its dialect byte for byte, header included,
+//! so there is no decoder to bomb and every limit counts the bytes that are held.
 //! Must not know: how functions run, what any operation means.
 
 mod authn;
 mod body;
+mod connection;
 mod doors;
+mod headers;
 mod listen;
+mod meters;
 mod route;
 mod serve;
 mod strict;
+mod watch;
 
 pub use authn::{Keys, Trust};
+pub use connection::Handler;
 pub use listen::{Bound, Options, bind};
 pub use route::{Route, routes};
 pub use serve::Gateway;

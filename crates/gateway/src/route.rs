@@ -1,6 +1,6 @@
 //! The table: host and path to dialect.
 
-use http::request::Parts;
+use http::{HeaderMap, Uri};
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub(crate) enum Target {
     /// A package to download.
     Code,
     Aws,
+}
+
+impl Target {
+    /// Asked of the server as such, by whoever watches over it.
+    pub(crate) fn is_system(&self) -> bool {
+        matches!(self, Self::Health | Self::Ready | Self::Metrics)
+    }
 }
 
 /// One route, for documents and for the test that every route has a case.
@@ -48,9 +55,9 @@ fn route(dialect: &'static str, operation: &str, method: &str, path: &str) -> Ro
 }
 
 /// Decides from host and path alone.
-pub(crate) fn target(parts: &Parts, domain: Option<&str>) -> Target {
-    let path = parts.uri.path();
-    if let Some(id) = url_host(parts, domain) {
+pub(crate) fn target(uri: &Uri, headers: &HeaderMap, domain: Option<&str>) -> Target {
+    let path = uri.path();
+    if let Some(id) = url_host(uri, headers, domain) {
         return Target::Url { id, path: path.to_owned() };
     }
     match path {
@@ -70,8 +77,8 @@ pub(crate) fn target(parts: &Parts, domain: Option<&str>) -> Target {
 }
 
 /// `<id>.lambda-url.<region>.<domain>`; `localhost` always counts as a domain.
-fn url_host(parts: &Parts, domain: Option<&str>) -> Option<String> {
-    let host = parts.uri.host().or_else(|| parts.headers.get(http::header::HOST)?.to_str().ok())?;
+fn url_host(uri: &Uri, headers: &HeaderMap, domain: Option<&str>) -> Option<String> {
+    let host = uri.host().or_else(|| headers.get(http::header::HOST)?.to_str().ok())?;
     let host = host.split(':').next().unwrap_or(host);
     let (id, rest) = host.split_once(".lambda-url.")?;
     let (_region, parent) = rest.split_once('.')?;

@@ -7,13 +7,16 @@ use anyfn_dialect_aws::Aws;
 use anyfn_dialect_native::Native;
 use anyfn_types::{Error, Kind};
 use anyfn_web::{Request, Response};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header, request::Parts};
+use http::{HeaderValue, StatusCode, Version, header, request::Parts};
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     authn::{Identity, Keys, Trust},
     body::Budget,
+    connection::Handler,
     doors::Doors,
+    meters::Meters,
     route::{Target, target},
 };
 
@@ -30,14 +33,32 @@ pub struct Gateway {
     native: Native,
     keys: Keys,
     bodies: Budget,
+    meters: Meters,
     /// The parent domain of function addresses, where one is configured.
     domain: Option<std::sync::Arc<str>>,
     doors: Doors,
 }
 
+impl Handler for Gateway {
+    async fn handle(&self, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+        let target = target(request.uri(), request.headers(), self.domain.as_deref());
+        let counted = self.meters.of(&target);
+        let reusable = request.version() > Version::HTTP_11;
+        let _inside = (!target.is_system()).then(|| self.doors.enter());
+        let mut response = self.serve(target, request, peer, trust).await;
+        counted.count(response.status());
+        // The next request of this client belongs to another server. HTTP/2 has a frame of its own for that.
+        if self.base.tasks.is_stopping() && !reusable {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
 impl Gateway {
     pub fn new(base: Base, aws: Aws, native: Native, keys: Keys, domain: Option<String>) -> Self {
-        Self { base, aws, native, keys, bodies: Budget::new(BODIES_BYTES), domain: domain.map(Into::into), doors: Doors::new() }
+        let (bodies, meters) = (Budget::new(BODIES_BYTES), Meters::new(&base.metrics));
+        Self { base, aws, native, keys, bodies, meters, domain: domain.map(Into::into), doors: Doors::new() }
     }
 
     /// Ends when no request is being answered; what comes meanwhile is told that the server is going.
@@ -45,52 +66,26 @@ impl Gateway {
         self.doors.empty().await;
     }
 
-    /// Ends listeners and connections; requests that are being answered are answered.
+    /// Ends listeners and connections whose `Options::closing` is ours; what is being answered is answered.
     pub fn close(&self) {
-        self.doors.close();
+        self.doors.closing().cancel();
     }
 
-    pub(crate) fn doors(&self) -> &Doors {
-        &self.doors
+    /// For `Options::closing`.
+    pub fn closing(&self) -> CancellationToken {
+        self.doors.closing().clone()
     }
 
-    /// Always answers.
-    pub(crate) async fn serve(
-        &self,
-        request: http::Request<Incoming>,
-        peer: SocketAddr,
-        trust: Trust,
-    ) -> Response {
-        let reusable = request.version() > Version::HTTP_11;
-        let (parts, body) = request.into_parts();
-        let target = target(&parts, self.domain.as_deref());
-        let mut response = match target {
-            Target::Health => anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
-            Target::Ready => self.ready(),
-            Target::Metrics => self.metrics(&parts, trust, peer),
-            _ => {
-                let _inside = self.doors.enter();
-                self.dispatch(target, parts, body, peer, trust).await
-            }
-        };
-        // The next request of this client belongs to another server. HTTP/2 has a frame of its own for that.
-        if self.base.tasks.is_stopping() && !reusable {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    async fn serve(&self, target: Target, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+        let (mut parts, body) = request.into_parts();
+        match target {
+            Target::Health => return anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
+            Target::Ready => return self.ready(),
+            Target::Metrics => return self.metrics(&parts, trust, peer),
+            _ => {}
         }
-        response
-    }
-
-    async fn dispatch(
-        &self,
-        target: Target,
-        mut parts: Parts,
-        body: Incoming,
-        peer: SocketAddr,
-        trust: Trust,
-    ) -> Response {
         name_host(&mut parts);
         let base_url = base_url(&parts);
-        strip_internal(&mut parts.headers);
         let limit = match target {
             Target::Aws => self.aws.body_limit(&parts),
             Target::Url { .. } => self.aws.url_body_limit(),
@@ -100,6 +95,7 @@ impl Gateway {
             Ok(held) => held,
             Err(error) => return self.refuse(&target, &parts, &error),
         };
+        self.meters.body(held.bytes.len());
         let identity = match self.keys.identify(&parts, &held.bytes, trust, &target, peer).await {
             Ok(identity) => identity,
             Err(error) => return self.refuse(&target, &parts, &error),
@@ -163,13 +159,4 @@ fn base_url(parts: &Parts) -> String {
     let host =
         host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("127.0.0.1:4566");
     format!("http://{host}")
-}
-
-/// Headers that only the platform may set.
-fn strip_internal(headers: &mut HeaderMap) {
-    let internal: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with("anyfn-internal-")).cloned().collect();
-    for name in internal {
-        headers.remove(name);
-    }
 }

@@ -527,11 +527,23 @@ async function main() {
   }
   const run = handler[STREAMING] ? streamed : buffered;
   fatal = LEAVING;
-  const loop = () => {
+  const handle = () => {
     const call = nextCall();
     if (call === null) process.exit(0);
     global[REQUEST_ID] = call.id;
     run(handler, call, loop);
+  };
+  const loop = () => {
+    // A program that wants to hear of its end needs a loop that turns while it waits.
+    if (process.listenerCount('SIGTERM') === 0 || rest.length > 0) {
+      handle();
+      return;
+    }
+    fs.read(LINK, chunk, 0, chunk.length, null, (error, got) => {
+      if (error || got === 0) process.exit(0);
+      rest = Buffer.from(chunk.subarray(0, got));
+      handle();
+    });
   };
   send(READY, '');
   loop();

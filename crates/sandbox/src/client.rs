@@ -71,8 +71,17 @@ impl Client {
         });
         let reader = client.clone();
         base.tasks.spawn(TaskKind::Service, "sandbox helper", async move { reader.read(ending).await });
-        match client.ask(Request::Hello(hello(options)?)).await? {
-            (Answer::Hello { parts }, _) => Ok((client, parts)),
+        let greeted = client.greet(options).await;
+        if greeted.is_err() {
+            // A helper that is no use must not stay.
+            let _ = client.link.shutdown(Shutdown::Both);
+        }
+        greeted.map(|parts| (client, parts))
+    }
+
+    async fn greet(&self, options: &Options) -> Result<Vec<(String, bool, String)>, Error> {
+        match self.ask(Request::Hello(hello(options)?)).await? {
+            (Answer::Hello { parts }, _) => Ok(parts),
             _ => Err(Error::Frame("no answer to the hello".into())),
         }
     }

@@ -40,6 +40,8 @@ pub struct Serve {
 pub fn helper_main(socket: OwnedFd) -> ExitCode {
     // The terminal's signals are for the server, which ends us when it has drained.
     let _ = rustix::process::setsid();
+    // If the host runs out of memory, guests go first; that needs a capability, and without it nothing is lost.
+    let _ = fs::write("/proc/self/oom_score_adj", "-500");
     let quiet = File::options().read(true).write(true).open("/dev/null");
     // The socket may be descriptor 0; a sandbox must not get it from there.
     let socket = quiet.and_then(|null| {
@@ -77,6 +79,10 @@ pub fn serve_at(with: &Serve) -> io::Result<()> {
         }
         if process::fork()?.is_none() {
             let _ = rustix::process::setsid();
+            // The listening socket must not outlive its owner in here.
+            let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+            let keep = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), link.as_fd()];
+            process::close_all_but(&keep)?;
             let roots = Some(with.bind_roots.clone());
             let served = desk::Desk::new(link, roots).and_then(|mut desk| desk.run());
             process::exit_now(i32::from(served.is_err()));

@@ -18,6 +18,7 @@ use rustix::thread::UnshareFlags;
 
 pub(crate) use filter::Filters;
 pub(crate) use ids::Ids;
+pub(crate) use root::own_mounts;
 
 use crate::{
     init,
@@ -131,6 +132,8 @@ fn set_up(plan: &Plan<'_>, control: BorrowedFd<'_>) -> Result<(Gifts, File), Tro
     rustix::system::sethostname(plan.spec.hostname.as_bytes()).at("set host name")?;
     let gifts = net::set_up(plan.spec)?;
     root::build(plan)?;
+    // The ones from before were opened in the host's tree.
+    quiet().at("open /dev/null")?;
     limits::set(plan).at("set limits")?;
     let mut oom =
         File::options().read(true).write(true).open("/proc/self/oom_score_adj").at("open oom score")?;
@@ -154,13 +157,9 @@ fn set_up(plan: &Plan<'_>, control: BorrowedFd<'_>) -> Result<(Gifts, File), Tro
 
 /// Closes what belongs to the helper and to other sandboxes.
 fn forget_the_helper(plan: &Plan<'_>, control: BorrowedFd<'_>) -> io::Result<()> {
-    let null = File::options().read(true).write(true).open("/dev/null")?;
-    // SAFETY: descriptors 0 to 2 stay open for the life of this process (the line below fills them).
+    quiet()?;
+    // SAFETY: descriptors 0 to 2 stay open for the life of this process; they have just been filled.
     let standard = [0, 1, 2].map(|n| unsafe { BorrowedFd::borrow_raw(n) });
-    for number in 0..=2 {
-        process::place(null.as_fd(), number)?;
-    }
-    drop(null);
     let mut keep = vec![control];
     keep.extend(standard);
     keep.extend(plan.procs.iter().chain(&plan.cpu_procs).map(AsFd::as_fd));
@@ -168,6 +167,12 @@ fn forget_the_helper(plan: &Plan<'_>, control: BorrowedFd<'_>) -> io::Result<()>
         keep.push(mount.as_fd());
     }
     process::close_all_but(&keep)
+}
+
+/// Fills the standard descriptors with nothing.
+fn quiet() -> io::Result<()> {
+    let null = process::lift(File::options().read(true).write(true).open("/dev/null")?.into(), 3)?;
+    (0..=2).try_for_each(|number| process::place(null.as_fd(), number))
 }
 
 fn join(mut procs: &File) -> io::Result<()> {

@@ -48,6 +48,7 @@ pub struct Options {
     pub runtime_prefixes: Vec<PathBuf>,
     /// Disk images kept ready for each size of `/tmp` in use. Range 0..=64.
     pub spare_tmp: usize,
+    /// Without it `Network::Internet` is refused.
     pub on_tun: Option<OnTun>,
     pub on_gone: Option<OnGone>,
 }

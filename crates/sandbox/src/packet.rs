@@ -94,3 +94,6 @@ pub(crate) fn receive(
     }
     Ok((message.bytes > 0).then_some((message.bytes, fds)))
 }
+
+#[cfg(test)]
+mod tests;

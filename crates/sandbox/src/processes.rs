@@ -117,6 +117,9 @@ fn watch_over(shared: &Shared) -> impl Future<Output = ()> + Send + 'static {
 #[async_trait]
 impl Isolation for Processes {
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, anyfn_types::Error> {
+        if spec.network == Network::Internet && self.0.options.on_tun.is_none() {
+            return Err(Error::Refused("nobody serves the network (`Options::on_tun`)".into()).into());
+        }
         let client = self.client();
         let id = spec.id;
         let request = Request::Create(Box::new(frame(spec)?));

@@ -17,14 +17,24 @@ pub(crate) enum Safety {
     Synced,
 }
 
+/// What a job may use when the disk is full. Two spare segments are held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Need {
+    /// Neither.
+    Ordinary,
+    /// It helps to give space back (acks, deletes, trims): one of them.
+    Frees,
+    /// It gives space back: both.
+    Compaction,
+}
+
 /// One wish. `stage` decides, `commit` or `fail` answers. Between `stage` and `commit` no reader may see the change;
 /// later jobs of the same batch must.
 pub(crate) trait Job: Send {
     /// An upper bound of the bytes that `stage` adds.
     fn room(&self) -> usize;
-    /// Whether it helps to give space back; such jobs go through on a full disk.
-    fn frees(&self) -> bool {
-        false
+    fn need(&self) -> Need {
+        Need::Ordinary
     }
     /// Checks the wish against the state and the jobs staged before it, and adds its frames. After an `Err` only `fail` follows.
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error>;

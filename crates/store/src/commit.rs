@@ -9,7 +9,7 @@ use anyfn_base::{Counter, Gauge, Histogram, Metrics};
 use anyfn_types::{Error, Kind};
 
 use crate::{
-    batch::{Batch, Job, Safety},
+    batch::{Batch, Job, Need, Safety},
     compact::Compaction,
     error::{During, Result, StoreError},
     frame::{SEGMENT_HEAD, SegmentHead},
@@ -20,6 +20,8 @@ use crate::{
 
 /// Bytes of jobs that share one write.
 const BATCH: usize = 4 << 20;
+/// Segments held back for when the disk is full.
+const SPARES: u8 = 2;
 /// Bytes that may wait for the sync of every second.
 const TAIL: usize = 4 << 20;
 
@@ -67,8 +69,8 @@ pub(crate) struct Committer {
     unclean: bool,
     /// The disk had no room for the next segment, or for the spare one.
     full: bool,
-    /// A segment's worth of the disk is held back. Without it only jobs that give space back go through.
-    spare: bool,
+    /// Segments' worth of the disk that are held back, see `Need`.
+    spares: u8,
     /// Memory of the last batch, for the next.
     buffer: Vec<u8>,
 }
@@ -102,7 +104,7 @@ impl Committer {
             tail: Vec::new(),
             unclean: true,
             full: false,
-            spare: false,
+            spares: 0,
             buffer: Vec::new(),
         }
     }
@@ -127,9 +129,10 @@ impl Committer {
     }
 
     fn commit_batch(&mut self, jobs: Vec<Box<dyn Job>>, room: usize) {
-        let urgent = jobs.iter().all(|job| job.frees());
-        if let Err(error) = self.make_room(room as u64, urgent) {
-            let (frees, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !urgent && job.frees());
+        // The job that may use least rules its batch, so that no ordinary one uses what is held back.
+        let need = jobs.iter().map(|job| job.need()).min().unwrap_or(Need::Ordinary);
+        if let Err(error) = self.make_room(room as u64, need) {
+            let (frees, rest): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.need() > need);
             rest.into_iter().for_each(|job| job.fail(&self.shared, error.twin().into()));
             if !frees.is_empty() {
                 self.commit_batch(frees, room);
@@ -246,35 +249,58 @@ impl Committer {
     }
 
     /// Sees to it that `room` bytes fit behind `end`: in the active segment or in a new one.
-    /// What is `urgent` may use the space held back.
-    fn make_room(&mut self, room: u64, urgent: bool) -> Result<()> {
+    fn make_room(&mut self, room: u64, need: Need) -> Result<()> {
         if self.unclean {
             self.clean()?;
         }
-        if !self.spare {
-            let held = self.shared.segments.hold_spare(self.segment_bytes);
-            self.spare = held.is_ok();
-            self.full = held.as_ref().is_err_and(StoreError::is_full);
-            if !urgent {
-                held?;
-            }
+        let held = self.hold_spares();
+        self.full = held.as_ref().is_err_and(StoreError::is_full);
+        let kept = match need {
+            Need::Ordinary => SPARES,
+            Need::Frees => 1,
+            Need::Compaction => 0,
+        };
+        if self.spares < kept {
+            return held;
         }
-        if self.end + room <= self.reserved {
+        if self.end + room <= self.reserved || self.extend(room, need) {
             return Ok(());
         }
-        if self.end + room <= self.segment_bytes && self.active.file.reserve(self.segment_bytes).is_ok() {
-            self.reserved = self.segment_bytes;
-            return Ok(());
+        let mut rolled = self.roll_for(room, need);
+        while rolled.as_ref().is_err_and(StoreError::is_full) && self.spares > kept {
+            self.shared.segments.give_spare(self.spares)?;
+            self.spares -= 1;
+            rolled = self.roll_for(room, need);
         }
-        let len = self.segment_bytes.max(SEGMENT_HEAD as u64 + room);
-        let rolled = self.roll(len);
-        self.full = !self.spare || rolled.as_ref().is_err_and(StoreError::is_full);
-        if rolled.is_err() && self.full && urgent && self.spare {
-            self.shared.segments.give_spare()?;
-            self.spare = false;
-            return self.roll(len);
-        }
+        self.full |= self.spares < SPARES || rolled.as_ref().is_err_and(StoreError::is_full);
         rolled
+    }
+
+    fn hold_spares(&mut self) -> Result<()> {
+        while self.spares < SPARES {
+            self.shared.segments.hold_spare(self.spares + 1, self.segment_bytes)?;
+            self.spares += 1;
+        }
+        Ok(())
+    }
+
+    /// Reserves more of the active segment, if that is enough.
+    fn extend(&mut self, room: u64, need: Need) -> bool {
+        let (whole, least) = (self.segment_bytes, self.end + room);
+        let tried = [whole, if need == Need::Ordinary { whole } else { least }];
+        let fits = |len: &u64| least <= whole && self.active.file.reserve(*len).is_ok();
+        let Some(reserved) = tried.into_iter().find(fits) else { return false };
+        self.reserved = reserved;
+        true
+    }
+
+    /// What gives space back is content with less than a whole segment.
+    fn roll_for(&mut self, room: u64, need: Need) -> Result<()> {
+        let least = SEGMENT_HEAD as u64 + room;
+        match self.roll(self.segment_bytes.max(least)) {
+            Err(error) if error.is_full() && need > Need::Ordinary => self.roll(least),
+            other => other,
+        }
     }
 
     /// Whether the disk had no room for another segment when last asked.

@@ -12,12 +12,11 @@ use std::sync::{
 use anyfn_types::Error;
 
 use crate::{
-    batch::{Batch, Job, Safety},
+    batch::{Batch, Job, Need, Safety},
     commit::Committer,
     error::Result,
-    frame::Loc,
+    frame::{FRAME_HEAD, Loc},
     op::{self, Op},
-    queues::REASON_MAX,
     scan::Scanner,
     segments::damaged,
     shared::Shared,
@@ -73,7 +72,8 @@ impl Committer {
                 return Err(damaged(number, at, "its checksum does not match"));
             };
             read += payload.len();
-            if is_live(&self.shared, payload, loc) {
+            if let Some(reason) = live(&self.shared, payload, loc) {
+                job.reasons += reason;
                 job.frames.push((loc, payload.to_vec()));
             }
         }
@@ -97,13 +97,21 @@ impl Committer {
     }
 }
 
-fn is_live(shared: &Shared, payload: &[u8], loc: Loc) -> bool {
-    match op::decode(payload) {
-        Some(Op::Put { key, .. }) => shared.records().holds(key, loc),
-        Some(Op::Message { queue, facts, .. }) => shared.queues().standing(queue, facts.id, loc).is_some(),
-        Some(Op::Entry { log, seq, .. }) => shared.logs().holds(log, seq, loc),
-        _ => false,
+/// `None` if no index points at the frame; otherwise the bytes of the reason that it will carry.
+fn live(shared: &Shared, payload: &[u8], loc: Loc) -> Option<usize> {
+    match op::decode(payload)? {
+        Op::Put { key, .. } => shared.records().holds(key, loc).then_some(0),
+        Op::Message { queue, facts, .. } => {
+            let (_, reason) = shared.queues().standing(queue, facts.id, loc)?;
+            Some(reason.map_or(0, |reason| reason.len() + 2))
+        }
+        Op::Entry { log, seq, .. } => shared.logs().holds(log, seq, loc).then_some(0),
+        _ => None,
     }
+}
+
+fn bytes(loc: Loc) -> usize {
+    FRAME_HEAD + loc.len as usize
 }
 
 /// Writes living frames again and, at a segment's end, says that it is not needed any more.
@@ -113,6 +121,8 @@ struct Relocate {
     moved: Vec<Loc>,
     finish: Option<u32>,
     bounds: Vec<(String, Loc)>,
+    /// Bytes of reasons, which messages that died meanwhile now carry.
+    reasons: usize,
     bounds_room: usize,
     done: Arc<AtomicBool>,
 }
@@ -134,13 +144,12 @@ impl Relocate {
 
 impl Job for Relocate {
     fn room(&self) -> usize {
-        let frames: usize =
-            self.frames.iter().map(|(_, payload)| Op::room(0, payload.len()) + REASON_MAX).sum();
-        frames + self.bounds_room + Op::room(0, 0)
+        let frames: usize = self.frames.iter().map(|(loc, _)| bytes(*loc)).sum();
+        frames + self.reasons + self.bounds_room + Op::room(0, 0)
     }
 
-    fn frees(&self) -> bool {
-        true
+    fn need(&self) -> Need {
+        Need::Compaction
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

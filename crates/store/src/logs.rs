@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    batch::{Batch, Job, Safety},
+    batch::{Batch, Job, Need, Safety},
     error::Result as StoreResult,
     frame::Loc,
     names,
@@ -286,8 +286,8 @@ impl Job for TrimJob {
         Op::room(self.log.len(), 0)
     }
 
-    fn frees(&self) -> bool {
-        true
+    fn need(&self) -> Need {
+        Need::Frees
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {
@@ -328,8 +328,8 @@ impl Job for RemoveJob {
         Op::room(self.log.len(), 0)
     }
 
-    fn frees(&self) -> bool {
-        true
+    fn need(&self) -> Need {
+        Need::Frees
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

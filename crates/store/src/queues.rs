@@ -22,7 +22,7 @@ use index::{Hold, Place};
 use jobs::{AppendJob, LeaseJob, SettleJob, Sweep, SweepJob, Taken, Verdict, lease_lost};
 
 /// Bytes of a reason that are kept.
-pub(crate) const REASON_MAX: usize = 1024;
+const REASON_MAX: usize = 1024;
 const LEASE_MAX: usize = 1000;
 
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    batch::{Batch, Job, Safety},
+    batch::{Batch, Job, Need, Safety},
     frame::Loc,
     names,
     op::Op,
@@ -213,8 +213,8 @@ impl Job for Write {
         Op::room(self.key.len(), self.value.as_ref().map_or(0, Bytes::len))
     }
 
-    fn frees(&self) -> bool {
-        self.value.is_none()
+    fn need(&self) -> Need {
+        if self.value.is_none() { Need::Frees } else { Need::Ordinary }
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

@@ -56,7 +56,9 @@ pub(crate) struct Segments {
 }
 
 /// A file that only holds space back.
-const SPARE: &str = "spare";
+fn spare_name(nth: u8) -> String {
+    format!("spare-{nth}")
+}
 
 pub(crate) fn file_name(number: u32) -> String {
     format!("{number:010}.seg")
@@ -131,8 +133,8 @@ impl Segments {
     }
 
     /// Holds `len` bytes of the disk back.
-    pub(crate) fn hold_spare(&self, len: u64) -> Result<()> {
-        let path = self.dir.join(SPARE);
+    pub(crate) fn hold_spare(&self, nth: u8, len: u64) -> Result<()> {
+        let path = self.dir.join(spare_name(nth));
         let held = self.disk.create(&path).and_then(|file| file.reserve(len));
         if held.is_err() {
             let _ = self.disk.remove(&path);
@@ -141,8 +143,8 @@ impl Segments {
     }
 
     /// Gives them up, to be used.
-    pub(crate) fn give_spare(&self) -> Result<()> {
-        self.disk.remove(&self.dir.join(SPARE)).during("using the space held back")
+    pub(crate) fn give_spare(&self, nth: u8) -> Result<()> {
+        self.disk.remove(&self.dir.join(spare_name(nth))).during("using the space held back")
     }
 
     /// Takes the segment out; open readers keep the file until they are done.

@@ -20,14 +20,14 @@ use crate::{
 /// What can be tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Length of a segment file in bytes. Default 32 MiB, range 4 KiB..=1 GiB. About two of them are used beyond twice
-    /// what the store holds.
+    /// Length of a segment file in bytes. Default 16 MiB, range 4 KiB..=1 GiB. Up to five of them are used
+    /// beyond twice what the store holds.
     pub segment_bytes: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: 32 << 20 }
+        Self { segment_bytes: 16 << 20 }
     }
 }
 

@@ -57,7 +57,7 @@ fn egress_options() -> anyfn_egress::Options {
     anyfn_egress::Options {
         guest: anyfn_sandbox::GUEST_V4,
         gateway: anyfn_sandbox::PEER_V4,
-        mtu: u16::try_from(anyfn_sandbox::TUN_MTU).unwrap_or(anyfn_egress::MTU),
+        mtu: anyfn_sandbox::TUN_MTU,
         ..anyfn_egress::Options::default()
     }
 }

@@ -46,6 +46,12 @@ pub struct Services {
     pub limits: Limits,
 }
 
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
 /// For requests that name no region.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 /// The only architecture that code can have here: of functions that name none.

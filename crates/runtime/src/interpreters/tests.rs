@@ -74,7 +74,7 @@ fn what_is_outside_usr_is_bound_and_the_contracts_folders_are_left_alone() {
     assert_eq!(bind.source, dir.path().join("3.11.1").canonicalize().unwrap());
     assert_eq!(bind.target, "/var/lang");
     assert_eq!(choice.found.inside, "/var/lang/bin/python3.11");
-    let home = tempfile::tempdir_in("/root").unwrap();
+    let home = tempfile::tempdir_in(std::env::home_dir().unwrap()).unwrap();
     program(&home.path().join("3.11.1/bin/python3.11"), "");
     let choice = found(home.path()).choose("python3.11", RuntimesMode::Exact).unwrap();
     let bind = choice.found.bind.unwrap();

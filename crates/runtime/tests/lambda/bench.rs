@@ -104,15 +104,12 @@ impl Bench {
     }
 
     /// Looks for interpreters in these folders too.
-    pub(crate) async fn searching(folders: &[&str]) -> Self {
+    pub(crate) async fn searching(folders: &[std::path::PathBuf]) -> Self {
         let base = Base::system();
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let options = Options {
-            state: dir.path().to_owned(),
-            search: folders.iter().map(std::path::PathBuf::from).collect(),
-            ..Options::default()
-        };
+        let options =
+            Options { state: dir.path().to_owned(), search: folders.to_vec(), ..Options::default() };
         let lambda = Lambda::new(base.clone(), &options).unwrap();
         let isolation = crate::isolation::start(&base, dir.path(), lambda.prefixes()).await;
         Self { base, lambda, isolation, dir }

@@ -165,3 +165,23 @@ async fn an_extension_that_never_comes_back_costs_the_instance() {
     assert_eq!(crate::bench::whole(reply).unwrap(), value!(1), "the answer does not wait for extensions");
     assert!(!up.guest.settled().await);
 }
+
+#[tokio::test]
+async fn with_an_extension_the_runtime_hears_of_its_end_and_has_its_last_word() {
+    let bench = Bench::new().await;
+    let python = "import signal, sys\ndef end(*_):\n  print('last word')\n  sys.exit(0)\nsignal.signal(signal.SIGTERM, end)\n\
+                  def handler(e, c):\n  return 1\n";
+    let node = "process.on('SIGTERM', () => { console.log('last word'); process.exit(0); });\nexports.handler = async () => 1;";
+    for mut spec in [Spec::python(python), Spec::node(node)] {
+        spec.layers = vec![("extensions/follower", extension(FOLLOWER))];
+        let mut up = bench.up(spec).await;
+        assert_eq!(up.ask("{}").await.unwrap(), value!(1));
+        let lines = up.shared_lines();
+        up.guest.retire("failure").await;
+        let log: Vec<String> = lines.0.lock().unwrap().iter().map(|(_, line)| line.clone()).collect();
+        let at = |text: &str| {
+            log.iter().position(|line| line.ends_with(text)).unwrap_or_else(|| panic!("{text}: {log:#?}"))
+        };
+        assert!(at("last word") < at("told SHUTDOWN None failure"));
+    }
+}

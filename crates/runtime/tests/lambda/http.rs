@@ -200,3 +200,21 @@ async fn a_command_replaces_the_managed_runtime() {
     spec.command = vec!["python", "client.py", "one"];
     assert_eq!(bench.up(spec).await.ask("{}").await.unwrap(), value!(["one"]));
 }
+
+#[tokio::test]
+async fn a_custom_runtime_that_hangs_or_ends_is_told_as_such() {
+    let bench = Bench::new().await;
+    let mut spec = provided("next()\nimport time\ntime.sleep(600)\n");
+    spec.timeout = std::time::Duration::from_millis(800);
+    assert_eq!(bench.up(spec).await.dies("{}").await.error_type, "Sandbox.Timedout");
+    let failure = bench.up(provided("next()\nsys.exit(6)\n")).await.dies("{}").await;
+    let text =
+        "RequestId: 00000000-0000-0000-0000-000000000001 Error: Runtime exited with error: exit status 6";
+    assert_eq!(json(&failure)["errorMessage"], text);
+    // An answer that was given before the end counts.
+    let text = "id, _, _ = next()\ncall('POST', f'/invocation/{id}/response', '7')\n";
+    let mut up = bench.up(provided(text)).await;
+    let reply = up.try_invoke("{}").await.unwrap();
+    assert_eq!(crate::bench::whole(reply).unwrap(), value!(7));
+    assert!(!up.guest.settled().await, "it never asked for another call");
+}

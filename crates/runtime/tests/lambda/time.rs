@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use anyfn_core::{Frame, ReplyBody};
 use serde_json::json as value;
 
-use crate::bench::{Bench, Spec, json};
+use crate::bench::{Bench, Spec, collect, json};
 
 const ID: &str = "00000000-0000-0000-0000-000000000001";
 
@@ -73,4 +74,37 @@ async fn a_paused_guest_goes_on_where_it_was() {
     assert_eq!(up.ask("{}").await.unwrap(), value!(2));
     up.guest.pause().await.unwrap();
     up.guest.retire("spindown").await;
+}
+
+#[tokio::test]
+async fn a_stream_over_its_deadline_breaks_with_a_timeout() {
+    let bench = Bench::new().await;
+    let text = "exports.handler = awslambda.streamifyResponse(async (event, out) => { out.write('some'); await new Promise(() => \
+                setInterval(() => {}, 1000)); });";
+    let mut spec = Spec::node(text);
+    spec.timeout = Duration::from_millis(1000);
+    let mut up = bench.up(spec).await;
+    let reply = up.try_invoke("{}").await.unwrap();
+    let Ok(ReplyBody::Stream { mut frames, .. }) = reply.result else { panic!("no stream") };
+    let (settled, (bytes, last)) = tokio::join!(up.guest.settled(), collect(&mut frames));
+    assert!(!settled);
+    assert_eq!(bytes, b"some");
+    let Some(Frame::Failed(failure)) = last else { panic!("no failure") };
+    assert_eq!(failure.error_type, "Sandbox.Timedout");
+    assert!(up.log().last().unwrap().ends_with("\tStatus: timeout"));
+}
+
+#[tokio::test]
+async fn b5_a_reader_that_never_reads_holds_the_guest_only_until_its_deadline() {
+    let bench = Bench::new().await;
+    let text = "exports.handler = awslambda.streamifyResponse(async (event, out) => { for (;;) out.write(Buffer.alloc(65536)); });";
+    let mut spec = Spec::node(text);
+    spec.timeout = Duration::from_millis(1000);
+    let mut up = bench.up(spec).await;
+    let reply = up.try_invoke("{}").await.unwrap();
+    assert!(!up.guest.settled().await, "the frames were never read");
+    let Ok(ReplyBody::Stream { mut frames, .. }) = reply.result else { panic!("no stream") };
+    let (bytes, last) = collect(&mut frames).await;
+    assert!(bytes.len() <= 17 * 70_000, "what waits is bounded: {}", bytes.len());
+    assert_eq!(last, None, "the channel was full, so the stream is cut and not ended");
 }

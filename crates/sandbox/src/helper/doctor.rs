@@ -7,6 +7,7 @@ use rustix::thread::CapabilitySet;
 use super::{instance::euid, tmp::Images};
 use crate::{
     cgroup::Cgroups,
+    inside,
     options::Mode,
     sys::process::{Cloned, clone_process, exit_now},
 };
@@ -63,10 +64,13 @@ pub(super) fn parts(own_users: bool, cgroups: &Cgroups, images: &Images) -> Vec<
     parts
 }
 
-/// Really clones.
+/// Really clones; where there is a mount namespace also uses it, because some hosts let anyone make one and nobody use it.
 fn probe(flags: libc::c_int) -> (bool, String) {
     let cloned = clone_process(flags, None).and_then(|cloned| match cloned {
-        Cloned::Child => exit_now(0),
+        Cloned::Child => {
+            let used = flags & libc::CLONE_NEWNS == 0 || inside::own_mounts().is_ok();
+            exit_now(i32::from(!used))
+        }
         Cloned::Parent(pidfd) => {
             use std::os::fd::AsFd as _;
             let id = rustix::process::WaitId::PidFd(pidfd.as_fd());
@@ -74,6 +78,7 @@ fn probe(flags: libc::c_int) -> (bool, String) {
         }
     });
     match cloned {
+        Ok(Some(status)) if status.exit_status() != Some(0) => (false, "made, but may not be used".into()),
         Ok(_) => (true, "made and left again".into()),
         Err(e) => (false, e.to_string()),
     }

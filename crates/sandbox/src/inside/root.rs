@@ -69,7 +69,7 @@ const PROC_READ_ONLY: &[&str] = &["sys", "bus", "fs", "irq"];
 
 /// Builds the root and enters it.
 pub(super) fn build(plan: &Plan<'_>) -> Result<(), Trouble> {
-    make_private(&tree("/", false).at("open the root")?).at("make mounts private")?;
+    own_mounts().at("make mounts private")?;
     // Before the foothold hides a folder that sources may lie in.
     let (prefixes, binds) = (prefixes(plan)?, binds(plan)?);
     let root = tmpfs(&[("mode", "0755"), ("size", "1m"), ("nr_inodes", "4096")]).at("make the root")?;
@@ -86,6 +86,11 @@ pub(super) fn build(plan: &Plan<'_>) -> Result<(), Trouble> {
     }
     switch().at("switch the root")?;
     restrict(&tree("/", false).at("open the root")?, READ_ONLY, false).at("make the root read-only")
+}
+
+/// Cuts the mounts of a new mount namespace off from the host's.
+pub(crate) fn own_mounts() -> io::Result<()> {
+    make_private(&tree("/", false)?)
 }
 
 /// The mount at `path`, or with `copy` a detached copy of what is there.
@@ -269,7 +274,9 @@ fn proc() -> io::Result<()> {
     for name in PROC_HIDDEN {
         let path = Path::new("proc").join(name);
         let Ok(kind) = fs::symlink_metadata(&path) else { continue };
-        attach(tree(if kind.is_dir() { "run" } else { UNREADABLE }, true)?, &path)?;
+        let nothing = tree(if kind.is_dir() { "run" } else { UNREADABLE }, true)?;
+        restrict(&nothing, READ_ONLY, false)?;
+        attach(&nothing, &path)?;
     }
     for name in PROC_READ_ONLY {
         let path = Path::new("proc").join(name);

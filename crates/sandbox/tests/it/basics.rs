@@ -63,8 +63,12 @@ async fn descriptors_get_their_numbers_and_nothing_else_is_inherited() {
     let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     let script = "import os; os.write(9, repr(sorted(int(n) for n in os.listdir('/proc/self/fd'))).encode())";
     sandbox.spawn(command(&["/usr/bin/python3", "-I", "-S", "-c", script], vec![(write, 9)])).await.unwrap();
+    assert_eq!(sandbox.next_exit().await.unwrap().kind, ExitKind::Code(0));
     // 3 is the listing's own.
     assert_eq!(read_all(read).await, "[0, 1, 2, 3, 9]");
+    // What is not given is nothing, and not the host's.
+    let script = "import os; print(os.readlink('/proc/self/fd/0'), os.read(0, 1))";
+    assert_eq!(python(&*sandbox, script).await, "/dev/null b''\n");
     sandbox.destroy().await.unwrap();
     house.close().await;
 }

@@ -9,6 +9,7 @@ mod hidden;
 mod house;
 mod network;
 mod service;
+#[cfg(target_arch = "x86_64")]
 mod syscalls;
 mod tmp;
 mod unprivileged;

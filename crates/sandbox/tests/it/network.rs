@@ -96,7 +96,10 @@ async fn e5_raw_packet_and_icmp_sockets_are_denied_with_and_without_a_network() 
     if !root() {
         return;
     }
-    let house = House::open().await;
+    let tuns = Arc::new(Mutex::new(Vec::new()));
+    let keep = tuns.clone();
+    let on_tun = Arc::new(move |_, fd| keep.lock().unwrap().push(fd));
+    let house = House::with(|options| options.on_tun = Some(on_tun)).await;
     let script = r"
 import socket
 for family, kind, protocol in [(2, 3, 1), (2, 3, 255), (10, 3, 58), (17, 3, 768), (17, 2, 768), (2, 10, 768), (2, 2, 1), (10, 2, 58)]:
@@ -154,5 +157,18 @@ print(open('/sys/class/net/tun0/mtu').read() if False else socket.if_nameindex()
     assert_eq!(seen, [4, 6]);
     sandbox.destroy().await.unwrap();
     assert_eq!(*gone.lock().unwrap(), [id]);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_network_that_nobody_serves_is_refused() {
+    if !root() {
+        return;
+    }
+    use anyfn_core::ports::Isolation as _;
+    let house = House::open().await;
+    let mut spec = house.spec();
+    spec.network = Network::Internet;
+    assert_eq!(house.processes.create(spec).await.err().unwrap().code, "sandbox_refused");
     house.close().await;
 }

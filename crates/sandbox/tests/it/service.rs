@@ -28,7 +28,7 @@ async fn a_served_helper_shows_only_what_its_owner_allowed() {
     let place = tempfile::tempdir().unwrap();
     let socket = place.path().join("helper.sock");
     let serve = ["serve", socket.to_str().unwrap(), "65534", place.path().to_str().unwrap()];
-    let _service = Service(Command::new(HELPER).args(serve).spawn().unwrap());
+    let mut service = Service(Command::new(HELPER).args(serve).spawn().unwrap());
     until("the socket is there", || {
         socket.metadata().is_ok_and(|m| (m.uid(), m.permissions().mode() & 0o777) == (65534, 0o600))
     })
@@ -63,6 +63,13 @@ async fn a_served_helper_shows_only_what_its_owner_allowed() {
     let processes = Processes::start(base.clone(), within).await.unwrap();
     let sandbox = processes.create(House::spec_of(&base)).await.unwrap();
     assert_eq!(python(&*sandbox, "print('served')").await, "served\n");
+    // Who serves goes on without who listens; nobody new gets in.
+    service.0.kill().unwrap();
+    service.0.wait().unwrap();
+    assert_eq!(python(&*sandbox, "print('still')").await, "still\n");
+    let late = std::os::unix::net::UnixStream::connect(&socket).unwrap_err();
+    // A stream to a packet socket: refused if nobody listens, else of the wrong type.
+    assert_eq!(late.kind(), std::io::ErrorKind::ConnectionRefused, "{late}");
     sandbox.destroy().await.unwrap();
     drop(processes);
     let drained = base.tasks.drain(std::time::Duration::from_secs(20)).await;

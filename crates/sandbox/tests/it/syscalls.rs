@@ -113,7 +113,6 @@ async fn c6_clone3_does_not_exist_and_threads_work_without_it() {
     house.close().await;
 }
 
-#[cfg(target_arch = "x86_64")]
 #[tokio::test]
 async fn c6_other_ways_to_call_the_kernel_are_deadly() {
     if !root() {

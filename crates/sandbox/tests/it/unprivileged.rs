@@ -73,7 +73,8 @@ async fn privileged_mode_is_refused_without_privileges() {
     options.helper = nobody(copy.to_str().unwrap());
     options.mode = Mode::Privileged;
     let base = anyfn_base::Base::system();
-    let error = anyfn_sandbox::Processes::start(base, options).await.unwrap_err();
+    let error = anyfn_sandbox::Processes::start(base.clone(), options).await.unwrap_err();
     assert_eq!(error.code, "sandbox_refused");
+    crate::house::until("the useless helper is gone", || base.tasks.alive().is_empty()).await;
     assert!(error.public.contains("SYS_ADMIN"), "{}", error.public);
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::index::{Held, Hold, Place};
 use crate::{
-    batch::{Batch, Job, Safety},
+    batch::{Batch, Job, Need, Safety},
     frame::Loc,
     op::{Facts, Op},
     shared::Shared,
@@ -184,8 +184,8 @@ impl Job for SettleJob {
         Op::room(self.queue.len(), reason)
     }
 
-    fn frees(&self) -> bool {
-        true
+    fn need(&self) -> Need {
+        Need::Frees
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {
@@ -260,8 +260,8 @@ impl Job for SweepJob {
         Op::room(self.queue.len(), 0)
     }
 
-    fn frees(&self) -> bool {
-        self.sweep == Sweep::Purge
+    fn need(&self) -> Need {
+        if self.sweep == Sweep::Purge { Need::Frees } else { Need::Ordinary }
     }
 
     fn stage(&mut self, shared: &Shared, batch: &mut Batch) -> Result<Safety, Error> {

@@ -74,6 +74,16 @@ async fn a_failed_sync_takes_back_what_it_refused_and_keeps_what_it_promised() {
 
 #[tokio::test]
 async fn h3_on_a_full_disk_deletes_and_acks_go_through_and_make_room() {
+    free_itself(|stored| (stored - 10, stored - 30)).await;
+}
+
+#[tokio::test]
+async fn h3_on_a_full_disk_garbage_is_not_let_lie() {
+    free_itself(|stored| (stored / 3, 12)).await;
+}
+
+/// `plan` says of how many records are stored how many are deleted, and how many must then fit again.
+async fn free_itself(plan: fn(usize) -> (usize, usize)) {
     let disk = FaultyDisk::default();
     let store = open(&disk).await.unwrap();
     let (records, queue, log) = (store.records(), store.queue(), store.log());
@@ -91,10 +101,11 @@ async fn h3_on_a_full_disk_deletes_and_acks_go_through_and_make_room() {
         queue.ack("q", leased.id, leased.token).await.unwrap();
     }
     log.trim("l", 5).await.unwrap();
-    for i in 0..stored - 10 {
-        records.delete(&format!("k/{i:03}"), Expect::Any).await.unwrap();
+    let (deleted, fit) = plan(stored);
+    for i in 0..deleted {
+        records.delete(&format!("k/{:03}", i * (stored / deleted)), Expect::Any).await.unwrap();
     }
-    for i in 0..stored - 20 {
+    for i in 0..fit {
         let mut tries = 0;
         while let Err(error) = records.put(&format!("new/{i:03}"), value(), Expect::Any).await {
             assert_eq!(error.code, "storage_full");
@@ -104,7 +115,7 @@ async fn h3_on_a_full_disk_deletes_and_acks_go_through_and_make_room() {
         }
     }
     let again = open(&disk.after_kill()).await.unwrap();
-    assert_eq!(again.records().scan("k/", None, 1000).await.unwrap().len(), 10);
-    assert_eq!(again.records().scan("new/", None, 1000).await.unwrap().len(), stored - 20);
+    assert_eq!(again.records().scan("k/", None, 1000).await.unwrap().len(), stored - deleted);
+    assert_eq!(again.records().scan("new/", None, 1000).await.unwrap().len(), fit);
     assert_eq!(again.queue().depth("q").await.unwrap(), anyfn_core::ports::Depth::default());
 }

@@ -41,6 +41,10 @@ fn shipped_part(text: &str) -> &str {
 fn codes_in(text: &str) -> Vec<(usize, &str)> {
     let made = MAKERS.iter().flat_map(|maker| text.match_indices(maker).map(|(at, maker)| at + maker.len()));
     let kinds = text.match_indices("Kind::").filter_map(|(at, word)| {
+        // A `TaskKind` or a shape's kind is no error's: `Error::new(` or `Self::new(` stands before.
+        if !text[..at].trim_end().ends_with("::new(") {
+            return None;
+        }
         let name = at + word.len();
         let end = name + text[name..].find(|c: char| !c.is_ascii_alphanumeric())?;
         text[end..].starts_with(',').then_some(end + 1)

@@ -25,6 +25,8 @@ use anyfn_wire::Typed;
 
 use super::{Shared, context::Ctx, fault::Fault};
 
+pub(super) use configuration::signed;
+
 #[cfg(test)]
 pub(super) fn draft_defaults() -> anyfn_types::Config {
     draft::defaults(None)

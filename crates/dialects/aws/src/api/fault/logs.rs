@@ -10,10 +10,16 @@ pub(crate) fn invalid(message: impl Into<String>) -> Fault {
     error::INVALID_PARAMETER.say(message).into()
 }
 
+pub(crate) fn no_such_group() -> Fault {
+    error::RESOURCE_NOT_FOUND.say(NO_GROUP).into()
+}
+
+const NO_GROUP: &str = "The specified log group does not exist.";
+
 /// Every error of a port.
 pub(crate) fn translate(error: &Error) -> ServiceError {
     match error.code {
-        "log_group_not_found" => error::RESOURCE_NOT_FOUND.say("The specified log group does not exist."),
+        "log_group_not_found" => error::RESOURCE_NOT_FOUND.say(NO_GROUP),
         "log_stream_not_found" => error::RESOURCE_NOT_FOUND.say("The specified log stream does not exist."),
         "log_group_exists" => error::RESOURCE_ALREADY_EXISTS.say("The specified log group already exists"),
         "log_stream_exists" => error::RESOURCE_ALREADY_EXISTS.say("The specified log stream already exists"),

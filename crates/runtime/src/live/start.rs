@@ -1,0 +1,257 @@
+//! The way from nothing to a guest that waits for calls.
+
+use std::{
+    io::{self, PipeReader, PipeWriter},
+    os::fd::OwnedFd,
+    sync::Arc,
+};
+
+use anyfn_base::Instant;
+use anyfn_core::ports::{Bind, BringUp, LogTarget, ProcessSpec, SandboxSpec, StartError};
+use anyfn_types::{Failure, MIB};
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+
+use super::{Live, Moment, Wire, garbled};
+use crate::{
+    Error,
+    answer::Answer,
+    api,
+    environment::{self, API_PORT},
+    failure,
+    hub::{Facts, Hub},
+    lambda::Shared,
+    link::Link,
+    machine::{EXTENSIONS_MAX, Machine},
+    output::Output,
+    plan::{LINK_FD, NoPlan, Plan, Roots, TELEMETRY_FD, plan},
+};
+
+/// Lambda gives one core per 1,769 MiB.
+const MIB_PER_CORE: u32 = 1769;
+/// Thousandths of a core at least, so that small functions start in useful time.
+const CPU_MILLIS_MIN: u32 = 80;
+const TMP_INODES_PER_MIB: u64 = 256;
+
+fn setup(what: &'static str) -> impl Fn(io::Error) -> StartError {
+    move |source| StartError::Platform(Error::Setup { what, source }.into())
+}
+
+impl From<NoPlan> for StartError {
+    fn from(why: NoPlan) -> Self {
+        match why {
+            NoPlan::Function(failure) => Self::Function(failure),
+            NoPlan::Host(error) => Self::Platform(error.into()),
+        }
+    }
+}
+
+/// Thousandths of a core for a memory size.
+fn cpu_millis(memory_mib: u32) -> u32 {
+    (memory_mib.saturating_mul(1000) / MIB_PER_CORE).max(CPU_MILLIS_MIN)
+}
+
+fn sandbox_spec(with: &BringUp, plan: &Plan, shared: &Shared) -> SandboxSpec {
+    let config = &with.version.config;
+    let at = |source: &std::path::Path, target: &str| Bind {
+        source: source.to_owned(),
+        target: target.to_owned(),
+    };
+    let mut binds = vec![at(&with.code.path, "/var/task"), at(&shared.runtime_dir, "/var/runtime")];
+    binds.extend(with.layers.as_ref().map(|layers| at(&layers.path, "/opt")));
+    binds.extend(plan.bind.clone());
+    SandboxSpec {
+        id: with.instance,
+        hostname: "localhost".to_owned(),
+        binds,
+        memory_bytes: u64::from(config.memory_mib) * MIB,
+        cpu_millis: cpu_millis(config.memory_mib),
+        pids: with.limits.pids,
+        open_files: with.limits.open_files,
+        tmp_bytes: u64::from(config.ephemeral.mib) * MIB,
+        tmp_inodes: u64::from(config.ephemeral.mib) * TMP_INODES_PER_MIB,
+        network: with.network,
+        listen: Some(API_PORT),
+    }
+}
+
+/// The server's ends of the pipes, and the guest's.
+struct Pipes {
+    plain: PipeWriter,
+    framed: PipeWriter,
+}
+
+impl Pipes {
+    fn new() -> io::Result<(Self, (PipeReader, PipeReader))> {
+        let (plain_out, plain) = io::pipe()?;
+        let (framed_out, framed) = io::pipe()?;
+        Ok((Self { plain, framed }, (plain_out, framed_out)))
+    }
+
+    fn output(&self) -> io::Result<Vec<(OwnedFd, i32)>> {
+        Ok(vec![(self.plain.try_clone()?.into(), 1), (self.plain.try_clone()?.into(), 2)])
+    }
+}
+
+impl Live {
+    /// Starts the sandbox and its processes; `init` then waits for them.
+    pub(crate) async fn start(
+        shared: Arc<Shared>,
+        with: &BringUp,
+        log: &LogTarget,
+    ) -> Result<(Self, Starting), StartError> {
+        let roots =
+            Roots { code: &with.code.path, layers: with.layers.as_ref().map(|layers| layers.path.as_path()) };
+        let mut plan = plan(&with.version.config, roots, &shared.interpreters, shared.mode)?;
+        shared.compiled.apply(&mut plan);
+        let external = roots.extensions();
+        if external.len() > EXTENSIONS_MAX {
+            let text = format!("Extension limit ({EXTENSIONS_MAX}) reached");
+            return Err(StartError::Function(failure::found("Extension.LaunchError", None, &text)));
+        }
+        let end = CancellationToken::new();
+        let spec = sandbox_spec(with, &plan, &shared);
+        let mut sandbox = with.isolation.create(spec).await.map_err(StartError::Platform)?;
+        let (hub, heard) = Hub::new(shared.base.clone(), facts(with), external.clone());
+        let listener =
+            sandbox.take_listener().ok_or(Error::NoListener).map_err(|e| StartError::Platform(e.into()))?;
+        api::serve(listener, hub.clone(), end.clone()).map_err(setup("listener"))?;
+        let (pipes, readers) = Pipes::new().map_err(setup("pipes"))?;
+        let output =
+            Output::start(&shared.base, &with.limits, (with.logs.clone(), log.clone()), readers, &end)
+                .map_err(setup("pipes"))?;
+        let mut live = Self {
+            shared,
+            hub,
+            output,
+            sandbox,
+            wire: Wire::Http(heard),
+            runtime: None,
+            extensions: Vec::new(),
+            gone: None,
+            _end: end.drop_guard(),
+        };
+        let env = environment::of_runtime(with, &plan, log);
+        live.start_extensions(&external, &env, &pipes).await?;
+        Ok((live, Starting { plan, env, pipes, payload_max: with.limits.payload_bytes }))
+    }
+
+    async fn start_extensions(
+        &mut self,
+        names: &[String],
+        env: &[(String, String)],
+        pipes: &Pipes,
+    ) -> Result<(), StartError> {
+        for name in names {
+            let spec = ProcessSpec {
+                argv: vec![format!("/opt/extensions/{name}")],
+                env: environment::of_extension(env),
+                cwd: "/".to_owned(),
+                fds: pipes.output().map_err(setup("pipes"))?,
+            };
+            let launch = |_| {
+                StartError::Function(failure::found(
+                    "Extension.LaunchError",
+                    None,
+                    &format!("extension {name} could not be started"),
+                ))
+            };
+            let id = self.sandbox.spawn(spec).await.map_err(launch)?;
+            self.extensions.push((id, name.clone()));
+        }
+        Ok(())
+    }
+
+    /// Waits until extensions have registered, starts the runtime, and waits until everybody asks for work.
+    pub(crate) async fn init(&mut self, starting: Starting, until: Instant) -> Result<(), Trouble> {
+        if !self.extensions.is_empty() {
+            self.reach(until, |machine| machine.extensions.registered()).await?;
+        }
+        let compile = starting.plan.compile.clone();
+        self.start_runtime(starting).await?;
+        self.reach(until, |machine| machine.at_rest()).await?;
+        if let Some((release, interpreter)) = compile {
+            self.shared.compiled.prepare(&self.shared.base, release, interpreter);
+        }
+        Ok(())
+    }
+
+    async fn start_runtime(&mut self, starting: Starting) -> Result<(), Trouble> {
+        let Starting { plan, env, pipes, payload_max } = starting;
+        let platform = |source| Trouble::Platform(Error::Setup { what: "descriptors", source }.into());
+        let mut fds = pipes.output().map_err(platform)?;
+        if plan.telemetry {
+            fds.push((pipes.framed.into(), TELEMETRY_FD));
+        }
+        if plan.framed {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(platform)?;
+            ours.set_nonblocking(true).map_err(platform)?;
+            fds.push((theirs.into(), LINK_FD));
+            self.wire = Wire::Framed(Link::new(UnixStream::from_std(ours).map_err(platform)?, payload_max));
+        }
+        let program = plan.argv[0].clone();
+        let spec = ProcessSpec { argv: plan.argv, env, cwd: "/var/task".to_owned(), fds };
+        // What the platform starts of its own is there; what the package brings may be for another machine.
+        let failed = |error: anyfn_types::Error| match plan.framed {
+            true => Trouble::Platform(error),
+            false => Trouble::Failed(failure::found(
+                "Runtime.InvalidEntrypoint",
+                None,
+                &format!("fork/exec {program} failed"),
+            )),
+        };
+        self.runtime = Some(self.sandbox.spawn(spec).await.map_err(failed)?);
+        Ok(())
+    }
+
+    /// Waits during the init phase.
+    async fn reach(&mut self, until: Instant, there: fn(&Machine) -> bool) -> Result<(), Trouble> {
+        let hub = self.hub.clone();
+        loop {
+            let moment = tokio::select! {
+                biased;
+                () = hub.until(|machine| there(machine).then_some(())) => return Ok(()),
+                moment = self.moment(Some(until), None) => moment,
+            };
+            match moment {
+                Moment::Said(Answer::InitFailed(failure)) => return Err(Trouble::Failed(failure)),
+                Moment::Said(Answer::Next) => {}
+                Moment::Said(_) => return Err(Trouble::Failed(garbled(None))),
+                Moment::Ended(failure, text) => {
+                    self.output.drain();
+                    return Err(Trouble::Exited(failure, text));
+                }
+                Moment::Late => return Err(Trouble::TimedOut),
+            }
+        }
+    }
+}
+
+fn facts(with: &BringUp) -> Facts {
+    Facts {
+        function: with.function.name.as_str().to_owned(),
+        version: environment::version_text(with.version.number),
+        handler: with.version.config.handler.clone(),
+        account: environment::account_region(with.function.namespace.as_str()).0.to_owned(),
+        payload_max: with.limits.payload_bytes,
+    }
+}
+
+/// What the runtime's process will be, while extensions register.
+pub(crate) struct Starting {
+    plan: Plan,
+    env: Vec<(String, String)>,
+    pipes: Pipes,
+    payload_max: u64,
+}
+
+/// Why an init phase did not end well.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    TimedOut,
+    /// The runtime said so.
+    Failed(Failure),
+    /// A process ended, with a text for the log.
+    Exited(Failure, String),
+    Platform(anyfn_types::Error),
+}
