@@ -49,3 +49,28 @@ fn only_what_does_not_exist_is_said_otherwise() {
     assert_eq!(code(Error::internal("store", "down").into()), "ServiceException");
     assert_eq!(code(lambda::conflict("y")), "ResourceConflictException");
 }
+
+#[test]
+fn f10_a_refused_signature_says_which_refusal_it_was() {
+    let cases = [
+        ("signature_missing", "MissingAuthenticationTokenException"),
+        ("signature_incomplete", "IncompleteSignatureException"),
+        ("signature_mismatch", "InvalidSignatureException"),
+        ("signature_expired", "InvalidSignatureException"),
+        ("token_expired", "ExpiredTokenException"),
+        ("key_unknown", "UnrecognizedClientException"),
+    ];
+    for (code, said) in cases {
+        let error = Error::new(Kind::Unauthenticated, code, "text");
+        assert_eq!(
+            (lambda::translate(&error).code.as_ref(), lambda::translate(&error).status),
+            (said, 403),
+            "{code}"
+        );
+        assert_eq!(
+            (logs::translate(&error).code.as_ref(), logs::translate(&error).status),
+            (said, 400),
+            "{code}"
+        );
+    }
+}
