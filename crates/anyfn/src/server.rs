@@ -14,9 +14,13 @@ use crate::{print::Printer, settings::ServerArgs};
 
 pub(crate) use guests::{capabilities, lambda};
 
+/// What retiring instances gets even where calls have used up the time to drain.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
 /// A server that runs.
 pub(crate) struct Running {
     base: Base,
+    gateway: anyfn_gateway::Gateway,
     engine: anyfn_engine::Engine,
     logs: anyfn_logs::Logs,
     store: Store,
@@ -74,7 +78,7 @@ impl Running {
         tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
     }
 
-    /// Stop accepting, let running calls end, retire instances, flush, close. A second signal skips the waiting.
+    /// Say that we go, let running calls end, stop accepting, retire instances, flush, close. A second signal skips the waiting.
     pub(crate) async fn stop(self, print: &Printer) -> ExitCode {
         print.note("draining; signal again to stop at once");
         tokio::select! {
@@ -86,8 +90,12 @@ impl Running {
     async fn drained(&self, print: &Printer) {
         let begun = Clock::system().now();
         self.base.tasks.stop();
-        let idle = self.engine.shutdown(self.drain);
-        let (drained, ()) = tokio::join!(self.base.tasks.drain(self.drain), idle);
+        // The addresses stay open while calls run, so that whoever asks /readyz is told to go elsewhere.
+        let _ = tokio::time::timeout(self.drain, self.gateway.idle()).await;
+        self.gateway.close();
+        let left = self.drain.saturating_sub(Clock::system().now() - begun).max(LAST_MOMENT);
+        let idle = self.engine.shutdown(left);
+        let (drained, ()) = tokio::join!(self.base.tasks.drain(left), idle);
         if !drained.left.is_empty() {
             print.note(&format!("not ended within {} s: {:?}", self.drain.as_secs(), drained.left));
         }

@@ -69,7 +69,8 @@ impl Budget {
 
     /// Takes what `bytes` need beyond what is held already.
     fn grow(&self, share: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Error> {
-        let busy = || Error::new(Kind::Unavailable, "overloaded", "too many large requests at once; try again");
+        let busy =
+            || Error::new(Kind::Unavailable, "overloaded", "too many large requests at once; try again");
         let held = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let more = bytes.div_ceil(PIECE).saturating_sub(held);
         if more == 0 {

@@ -56,9 +56,23 @@ pub(crate) struct Connection<H> {
 }
 
 impl<H: Handler> Connection<H> {
-    pub(crate) fn new(base: &Base, handler: H, options: &Arc<Options>, peer: SocketAddr, trust: Trust) -> Self {
+    pub(crate) fn new(
+        base: &Base,
+        handler: H,
+        options: &Arc<Options>,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Self {
         let watch = Arc::new(Watch::new(base.metrics.clone()));
-        Self { base: base.clone(), handler, options: options.clone(), peer, trust, id: base.random.u64(), watch }
+        Self {
+            base: base.clone(),
+            handler,
+            options: options.clone(),
+            peer,
+            trust,
+            id: base.random.u64(),
+            watch,
+        }
     }
 
     /// Returns when the connection is closed.
@@ -80,13 +94,20 @@ impl<H: Handler> Connection<H> {
         });
         let serving = builder.serve_connection(TokioIo::new(io), service);
         tokio::pin!(serving);
-        let stopping = this.base.tasks.stopping();
+        let stopping = options.closing.clone().unwrap_or_else(|| this.base.tasks.stopping());
         let result = tokio::select! {
-            result = serving.as_mut() => result,
-            () = async { tokio::select! { () = stopping.cancelled() => {}, () = this.idle(patience.idle) => {} } } => {
-                serving.as_mut().graceful_shutdown();
-                tokio::select! { result = serving => result, () = this.empty() => Ok(()) }
-            }
+            // In this order: an answer that begins after the stop has to say that the connection closes.
+            biased;
+            () = stopping.cancelled() => None,
+            () = this.idle(patience.idle) => None,
+            () = this.stalled(patience.write) => Some(Ok(())),
+            result = serving.as_mut() => Some(result),
+        };
+        let result = if let Some(result) = result {
+            result
+        } else {
+            serving.as_mut().graceful_shutdown();
+            tokio::select! { result = serving => result, () = this.empty() => Ok(()) }
         };
         if let Err(error) = result {
             tracing::debug!(%error, peer = %this.peer, "connection");
@@ -95,22 +116,27 @@ impl<H: Handler> Connection<H> {
 
     /// Until an HTTP/2 connection has had no request for the idle time. HTTP/1's own idle time is `strict`'s matter.
     async fn idle(&self, patience: Duration) {
-        loop {
-            let begun = self.watch.begun();
-            self.base.clock.sleep(patience).await;
-            if self.watch.is_two() && self.watch.in_flight() == 0 && self.watch.begun() == begun {
-                return;
-            }
-        }
+        self.quiet(patience, || self.watch.is_two() && self.watch.in_flight() == 0).await;
     }
 
-    /// Until nothing has been in flight for a while.
+    /// Until an HTTP/2 caller has taken nothing of what it was given for the time of a write: it keeps its windows shut
+    /// and goes on to answer PINGs, which `strict` cannot tell from a healthy one.
+    async fn stalled(&self, patience: Duration) {
+        self.quiet(patience, || self.watch.is_two() && self.watch.given() > 0).await;
+        self.watch.refused("stalled");
+    }
+
+    /// Until nothing has been in flight for a while, and nothing more goes out.
     async fn empty(&self) {
+        self.quiet(GRACE, || self.watch.in_flight() == 0).await;
+    }
+
+    /// Until something has been so, and nothing has moved, for `patience`.
+    async fn quiet(&self, patience: Duration, so: impl Fn() -> bool) {
         loop {
-            let begun = self.watch.begun();
-            let before = self.watch.in_flight();
-            self.base.clock.sleep(GRACE).await;
-            if before == 0 && self.watch.in_flight() == 0 && self.watch.begun() == begun {
+            let (before, was) = (self.watch.progress(), so());
+            self.base.clock.sleep(patience).await;
+            if was && so() && self.watch.progress().is_quiet_since(before) {
                 return;
             }
         }

@@ -7,7 +7,8 @@ use crate::strict::{Refusal, URL_BYTES};
 /// What only the platform may say.
 const INTERNAL: &str = "anyfn-internal-";
 /// What only a proxy that the operator trusts may say.
-const FORWARDED: [&str; 6] = ["forwarded", "x-real-ip", "true-client-ip", "x-client-ip", "x-original-url", "x-rewrite-url"];
+const FORWARDED: [&str; 6] =
+    ["forwarded", "x-real-ip", "true-client-ip", "x-client-ip", "x-original-url", "x-rewrite-url"];
 const FORWARDED_PREFIX: &str = "x-forwarded-";
 
 /// Bytes of W3C Trace Context's headers and of W3C Baggage (its §3.3.2 promises 8,192). Over them they are dropped: a
@@ -17,7 +18,8 @@ const BOUNDED: [(&str, usize); 3] = [("traceparent", 512), ("tracestate", 512), 
 /// Takes off what a caller may not say. `X-Amz-*` stays: those are the AWS dialect's parameters, under its signature.
 pub(crate) fn clean(headers: &mut HeaderMap, trusted: bool) {
     if !trusted {
-        let forged: Vec<HeaderName> = headers.keys().filter(|name| is_forged(name.as_str())).cloned().collect();
+        let forged: Vec<HeaderName> =
+            headers.keys().filter(|name| is_forged(name.as_str())).cloned().collect();
         for name in forged {
             headers.remove(name);
         }

@@ -6,7 +6,7 @@
 //!
 //! Parts: `listen` (accept within bounds, drain), `connection` (one connection's life), `strict` (messages that two
 //! servers could read differently are refused, and what keeps us waiting), `watch` (what a connection's parts know of
-//! each other), `headers` (what a caller may not say), `body` (bounded reading), `route` (the table), `authn` (who
+//! each other), `headers` (what a caller may not say), `doors` (when the addresses close), `body` (bounded reading), `route` (the table), `authn` (who
 //! calls), `serve` (one request's way), `meters`.
 //!
 //! Request bodies are never decoded: one with a `Content-Encoding` goes to its dialect byte for byte, header included,
@@ -16,6 +16,7 @@
 mod authn;
 mod body;
 mod connection;
+mod doors;
 mod headers;
 mod listen;
 mod meters;

@@ -8,12 +8,20 @@ use std::{
 };
 
 use anyfn_base::{Base, TaskKind};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Trust,
     connection::{Connection, Handler},
 };
+
+/// Connections that wait in the kernel; it may allow fewer (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
 
 /// Bounds of what strangers may take.
 #[derive(Clone, Debug)]
@@ -36,6 +44,8 @@ pub struct Options {
     /// Peers whose word on `forwarded` headers and on the platform's own headers is taken: proxies in front of us.
     /// Default none.
     pub trusted: Vec<IpAddr>,
+    /// Ends listeners and idle connections. Default: the beginning of shutdown.
+    pub closing: Option<CancellationToken>,
 }
 
 impl Default for Options {
@@ -49,6 +59,7 @@ impl Default for Options {
             headers: 100,
             streams: 128,
             trusted: Vec::new(),
+            closing: None,
         }
     }
 }
@@ -63,7 +74,11 @@ pub struct Bound {
 
 /// Binds an address. Loopback addresses are trusted, all others ask for keys.
 pub async fn bind(address: SocketAddr) -> io::Result<Bound> {
-    let listener = TcpListener::bind(address).await?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart must not wait for the last run's closed connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
     let trust = if address.ip().is_loopback() { Trust::Local } else { Trust::Keys };
     Ok(Bound { listener, address, trust })
@@ -74,12 +89,14 @@ impl Bound {
     pub fn serve(self, base: &Base, handler: impl Handler, options: Options) {
         let base = base.clone();
         let tasks = base.tasks.clone();
-        tasks.spawn(TaskKind::Service, "accept", async move { self.accept(base, handler, Arc::new(options)).await });
+        tasks.spawn(TaskKind::Service, "accept", async move {
+            self.accept(base, handler, Arc::new(options)).await
+        });
     }
 
     async fn accept(self, base: Base, handler: impl Handler, options: Arc<Options>) {
         let permits = Arc::new(Semaphore::new(options.connections));
-        let stopping = base.tasks.stopping();
+        let stopping = options.closing.clone().unwrap_or_else(|| base.tasks.stopping());
         let open = base.metrics.gauge("anyfn_connections", "Connections that are open.", &[]);
         loop {
             let next = async {

@@ -32,7 +32,8 @@ impl Meters {
                 metrics.counter("anyfn_http_requests_total", "Requests by target and status class.", &labels)
             }))
         });
-        let body_bytes = metrics.counter("anyfn_http_body_bytes_total", "Bytes of request bodies that were read.", &[]);
+        let body_bytes =
+            metrics.counter("anyfn_http_body_bytes_total", "Bytes of request bodies that were read.", &[]);
         Self(Arc::new(Shared { requests, body_bytes }))
     }
 
@@ -57,5 +58,32 @@ impl Classes {
     pub(crate) fn count(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
         self.0[class].add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_target_and_class() {
+        let metrics = Metrics::new();
+        let meters = Meters::new(&metrics);
+        meters.of(&Target::Aws).count(StatusCode::OK);
+        meters.of(&Target::Aws).count(StatusCode::NOT_FOUND);
+        meters
+            .of(&Target::Url { id: String::new(), path: String::new() })
+            .count(StatusCode::from_u16(999).unwrap());
+        meters.body(5);
+        let text = metrics.text();
+        for line in [
+            "anyfn_http_requests_total{target=\"aws\",class=\"2xx\"} 1",
+            "anyfn_http_requests_total{target=\"aws\",class=\"4xx\"} 1",
+            "anyfn_http_requests_total{target=\"aws\",class=\"5xx\"} 0",
+            "anyfn_http_requests_total{target=\"url\",class=\"5xx\"} 1",
+            "anyfn_http_body_bytes_total 5",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in {text}");
+        }
     }
 }

@@ -7,13 +7,14 @@ use anyfn_dialect_aws::Aws;
 use anyfn_dialect_native::Native;
 use anyfn_types::{Error, Kind};
 use anyfn_web::{Request, Response};
-use http::{StatusCode, header, request::Parts};
+use http::{HeaderValue, StatusCode, Version, header, request::Parts};
 use hyper::body::Incoming;
 
 use crate::{
     authn::{Identity, Keys, Trust},
     body::Budget,
     connection::Handler,
+    doors::Doors,
     meters::Meters,
     route::{Target, target},
 };
@@ -34,13 +35,19 @@ pub struct Gateway {
     meters: Meters,
     /// The parent domain of function addresses, where one is configured.
     domain: Option<std::sync::Arc<str>>,
+    doors: Doors,
 }
 
 impl Handler for Gateway {
     async fn handle(&self, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
         let target = target(request.uri(), request.headers(), self.domain.as_deref());
         let counted = self.meters.of(&target);
-        let response = self.serve(target, request, peer, trust).await;
+        let reusable = request.version() > Version::HTTP_11;
+        let mut response = self.serve(target, request, peer, trust).await;
+        // The next request of this client belongs to another server. HTTP/2 has a frame of its own for that.
+        if self.base.tasks.is_stopping() && !reusable {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         counted.count(response.status());
         response
     }
@@ -49,10 +56,31 @@ impl Handler for Gateway {
 impl Gateway {
     pub fn new(base: Base, aws: Aws, native: Native, keys: Keys, domain: Option<String>) -> Self {
         let (bodies, meters) = (Budget::new(BODIES_BYTES), Meters::new(&base.metrics));
-        Self { base, aws, native, keys, bodies, meters, domain: domain.map(Into::into) }
+        Self { base, aws, native, keys, bodies, meters, domain: domain.map(Into::into), doors: Doors::new() }
     }
 
-    async fn serve(&self, target: Target, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+    /// Ends when no request is being answered; what comes meanwhile is told that the server is going.
+    pub async fn idle(&self) {
+        self.doors.empty().await;
+    }
+
+    /// Ends listeners and connections that were given `closing`; requests that are being answered are answered.
+    pub fn close(&self) {
+        self.doors.close();
+    }
+
+    /// For `Options::closing`.
+    pub fn closing(&self) -> tokio_util::sync::CancellationToken {
+        self.doors.closing().clone()
+    }
+
+    async fn serve(
+        &self,
+        target: Target,
+        request: http::Request<Incoming>,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Response {
         let (mut parts, body) = request.into_parts();
         match target {
             Target::Health => return anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
@@ -60,6 +88,7 @@ impl Gateway {
             Target::Metrics => return self.metrics(&parts, trust, peer),
             _ => {}
         }
+        let _inside = self.doors.enter();
         name_host(&mut parts);
         let base_url = base_url(&parts);
         let limit = match target {

@@ -26,8 +26,8 @@ use anyfn_base::{Clock, Instant, Timer};
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-pub(crate) use head::{Bounds, URL_BYTES};
 use framing::{Framing, Verdict};
+pub(crate) use head::{Bounds, URL_BYTES};
 pub(crate) use refusal::Refusal;
 
 use crate::watch::Watch;
@@ -294,6 +294,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Strict<S> {
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side takes nothing")))
     }
 
+    fn wrote(&mut self, bytes: usize) {
+        self.watch.wrote(bytes);
+        if let Some(frames) = self.framing.frames() {
+            frames.sent(bytes);
+        }
+    }
+
     fn poll_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.words.is_empty() {
             let wrote = Pin::new(&mut self.inner).poll_write(cx, &self.words);
@@ -327,9 +334,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         let this = self.get_mut();
         let wrote = Pin::new(&mut this.inner).poll_write(cx, bytes);
         let wrote = ready!(this.patient(cx, wrote))?;
-        if let Some(frames) = this.framing.frames() {
-            frames.sent(wrote);
-        }
+        this.wrote(wrote);
         Poll::Ready(Ok(wrote))
     }
 
@@ -368,9 +373,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         let this = self.get_mut();
         let wrote = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
         let wrote = ready!(this.patient(cx, wrote))?;
-        if let Some(frames) = this.framing.frames() {
-            frames.sent(wrote);
-        }
+        this.wrote(wrote);
         Poll::Ready(Ok(wrote))
     }
 
@@ -378,3 +381,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         self.inner.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,9 @@ use http_body::{Body, Frame, SizeHint};
 pub(crate) struct Watch {
     in_flight: AtomicUsize,
     begun: AtomicU64,
+    written: AtomicU64,
+    /// Answers whose next move is the caller's: to take what it was given.
+    given: AtomicUsize,
     two: AtomicBool,
     reader: AtomicWaker,
     metrics: Metrics,
@@ -50,6 +53,21 @@ impl Watch {
         self.begun.fetch_add(requests as u64, Ordering::Relaxed);
     }
 
+    /// Bytes that the other side's kernel was given.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// What has moved so far.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress { begun: self.begun(), written: self.written.load(Ordering::Relaxed) }
+    }
+
+    /// Answers that wait for the caller to take what it was given.
+    pub(crate) fn given(&self) -> usize {
+        self.given.load(Ordering::Relaxed)
+    }
+
     /// Wakes `cx` when an answer ends.
     pub(crate) fn wait_for_answer(&self, cx: &Context<'_>) {
         self.reader.register(cx.waker());
@@ -61,6 +79,22 @@ impl Watch {
 
     pub(crate) fn set_two(&self) {
         self.two.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Fewer bytes than this are PINGs and their like.
+const CHATTER: u64 = 256;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    begun: u64,
+    written: u64,
+}
+
+impl Progress {
+    /// Whether nothing that matters has moved since `before`.
+    pub(crate) fn is_quiet_since(self, before: Self) -> bool {
+        self.begun == before.begun && self.written - before.written < CHATTER
     }
 }
 
@@ -86,12 +120,32 @@ impl Drop for Pending {
 #[derive(Debug)]
 pub(crate) struct Answer<B> {
     body: B,
-    _pending: Pending,
+    pending: Pending,
+    /// Whether the caller was given something and has not asked for more.
+    given: bool,
 }
 
 impl<B> Answer<B> {
     pub(crate) fn new(body: B, pending: Pending) -> Self {
-        Self { body, _pending: pending }
+        Self { body, pending, given: false }
+    }
+
+    fn set_given(&mut self, given: bool) {
+        if given != self.given {
+            self.given = given;
+            let all = &self.pending.0.given;
+            if given {
+                all.fetch_add(1, Ordering::Relaxed)
+            } else {
+                all.fetch_sub(1, Ordering::Relaxed)
+            };
+        }
+    }
+}
+
+impl<B> Drop for Answer<B> {
+    fn drop(&mut self) {
+        self.set_given(false);
     }
 }
 
@@ -99,8 +153,13 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
     type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.set_given(frame.is_ready());
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -84,9 +84,10 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     let gateway = Gateway::new(base.clone(), aws, native, keys, args.domain.clone());
     let addresses = bound.iter().map(|b| b.address).collect();
     for one in bound {
-        one.serve(&base, gateway.clone(), anyfn_gateway::Options::default());
+        let options = anyfn_gateway::Options { closing: Some(gateway.closing()), ..anyfn_gateway::Options::default() };
+        one.serve(&base, gateway.clone(), options);
     }
-    Ok(Running { base, engine, logs, store, addresses, drain: Duration::from_secs(args.drain) })
+    Ok(Running { base, gateway, engine, logs, store, addresses, drain: Duration::from_secs(args.drain) })
 }
 
 async fn bind_all(args: &ServerArgs) -> anyhow::Result<Vec<anyfn_gateway::Bound>> {

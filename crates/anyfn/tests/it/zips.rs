@@ -52,6 +52,17 @@ impl Archive {
         self.list(entry, &fields, at);
     }
 
+    /// An entry whose bytes and sizes are as given, true or not.
+    pub(crate) fn add_raw(&mut self, name: &str, packed: &[u8], plain: usize) {
+        let at = self.bytes.len();
+        let fields = fields(8, 0, packed.len(), plain, name.len());
+        self.bytes.extend_from_slice(b"PK\x03\x04");
+        self.bytes.extend_from_slice(&fields);
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(packed);
+        self.list(&file(name, ""), &fields, at);
+    }
+
     /// A directory entry that shares the bytes of the file at offset 0.
     pub(crate) fn overlap(&mut self, name: &str, of: &Entry) {
         let packed = if of.deflate { deflated(&of.data) } else { of.data.clone() };
@@ -98,6 +109,16 @@ fn fields(method: u16, crc: u32, packed: usize, plain: usize, name: usize) -> Ve
     out.extend_from_slice(&u16::try_from(name).unwrap().to_le_bytes());
     out.extend_from_slice(&[0, 0]);
     out
+}
+
+/// A deflate stream of so many MiB of zeros: one piece, many times.
+pub(crate) fn zeros(mib: usize) -> Vec<u8> {
+    let mut encoder = flate2::Compress::new(Compression::best(), false);
+    let mut piece = Vec::with_capacity(1 << 16);
+    encoder.compress_vec(&vec![0; 1 << 20], &mut piece, flate2::FlushCompress::Full).unwrap();
+    let mut stream = piece.repeat(mib);
+    stream.extend_from_slice(&[3, 0]);
+    stream
 }
 
 fn deflated(data: &[u8]) -> Vec<u8> {

@@ -19,10 +19,12 @@ async fn b5_a_body_that_trickles_is_cut_off_like_a_silent_one() {
     let clock = Clock::simulated(0);
     let budget = Budget::new(1 << 20);
     let began = clock.now();
-    let slow = budget.read(&clock, trickle(clock.clone(), Duration::from_secs(1)), 1 << 20).await.unwrap_err();
+    let slow =
+        budget.read(&clock, trickle(clock.clone(), Duration::from_secs(1)), 1 << 20).await.unwrap_err();
     assert_eq!(slow.code, "body_timeout");
     assert!(clock.now() - began <= SILENCE + Duration::from_secs(1));
-    let silent = budget.read(&clock, trickle(clock.clone(), Duration::from_secs(3600)), 1 << 20).await.unwrap_err();
+    let silent =
+        budget.read(&clock, trickle(clock.clone(), Duration::from_secs(3600)), 1 << 20).await.unwrap_err();
     assert_eq!(silent.code, "body_timeout");
     assert_eq!(budget.0.available_permits(), (1 << 20) / PIECE, "the share was not given back");
 }

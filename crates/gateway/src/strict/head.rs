@@ -114,7 +114,7 @@ impl Head {
             return Err(Refusal::URI);
         }
         // A tunnel's bytes cannot be followed, and nothing here makes tunnels.
-        if method == b"CONNECT" || !target.iter().all(|b| is_target(*b)) {
+        if method == b"CONNECT" || !every(target, is_target) {
             return Err(bad);
         }
         match target {
@@ -153,10 +153,10 @@ impl Head {
         if name.len() > NAME_BYTES {
             return Err(Refusal::too_large("header_name"));
         }
-        if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
+        if name.is_empty() || !every(name, is_token) {
             return Err(Refusal::bad("header_name"));
         }
-        if !value.iter().all(|b| is_value(*b)) {
+        if !every(value, is_value) {
             return Err(Refusal::bad("header_value"));
         }
         match name.len() {
@@ -221,6 +221,11 @@ impl Head {
     }
 }
 
+/// Without an early end, which the compiler turns into a few vector instructions.
+fn every(bytes: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |all, b| all & is(*b))
+}
+
 /// Spaces around a value, but no tabs: not every server takes those off.
 fn spaceless(mut value: &[u8]) -> &[u8] {
     while let [b' ', rest @ ..] | [rest @ .., b' '] = value {
@@ -245,7 +250,8 @@ fn same(name: &[u8], wanted: &[u8]) -> Result<bool, Refusal> {
 
 /// `tchar` of RFC 9110 §5.6.2.
 pub(super) const fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+    b.is_ascii_alphanumeric()
+        || matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 pub(super) const fn is_value(b: u8) -> bool {
@@ -254,7 +260,7 @@ pub(super) const fn is_value(b: u8) -> bool {
 
 /// What a target may hold: visible ASCII without what some servers cut at, turn round or quote.
 const fn is_target(b: u8) -> bool {
-    b.is_ascii_graphic() && !matches!(b, b'#' | b'\\' | b'<' | b'>' | b'`' | b'^')
+    b.is_ascii_graphic() && !matches!(b, b'"' | b'#' | b'\\' | b'<' | b'>' | b'`' | b'^')
 }
 
 /// A name or an address and a port; empty is allowed, as RFC 9112 §3.2 asks for.

@@ -2,7 +2,7 @@
 //! place per service, by its code where AWS has words of its own and else by its kind.
 
 use anyfn_types::{Error, Kind};
-use anyfn_wire::ServiceError;
+use anyfn_wire::{ServiceError, schema::Protocol};
 
 pub(crate) mod lambda;
 pub(crate) mod logs;
@@ -29,6 +29,25 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self::Core(error)
     }
+}
+
+/// Why a signature was not believed, under the code that tells a client what to do: sign at all, sign again, or set its
+/// clock. The services with paths and those of the query protocol say 403, the others 400.
+pub(crate) fn unsigned(error: &Error, protocol: Protocol) -> Option<ServiceError> {
+    let (json, query) = match error.code {
+        "signature_missing" => ("MissingAuthenticationTokenException", "MissingAuthenticationToken"),
+        "signature_incomplete" => ("IncompleteSignatureException", "IncompleteSignature"),
+        "key_unknown" => ("UnrecognizedClientException", "InvalidClientTokenId"),
+        "signature_mismatch" | "signature_expired" => ("InvalidSignatureException", "SignatureDoesNotMatch"),
+        "token_expired" => ("ExpiredTokenException", "ExpiredToken"),
+        _ => return None,
+    };
+    let (code, status) = match protocol {
+        Protocol::Query => (query, 403),
+        Protocol::Json11 => (json, 400),
+        _ => (json, 403),
+    };
+    Some(ServiceError::unmodelled(code, status, error.public.as_str()))
 }
 
 impl Fault {

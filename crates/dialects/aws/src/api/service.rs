@@ -71,18 +71,28 @@ pub(crate) fn refuse(shared: &Shared, request: &Request, name: &str) -> Response
 
 /// Says why a request came no further than the gateway.
 pub(crate) fn refuse_early(shared: &Shared, parts: &Parts, error: &Error) -> Response {
-    reject(shared, parts, false, fault::lambda::translate(error))
+    let unsigned = fault::unsigned(error, spoken(parts, false));
+    reject(shared, parts, false, unsigned.unwrap_or_else(|| fault::lambda::translate(error)))
+}
+
+/// The protocol that a request's client reads.
+fn spoken(parts: &Parts, xml: bool) -> Protocol {
+    let kind = parts.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("application/x-www-form-urlencoded") || xml {
+        Protocol::Query
+    } else if parts.headers.contains_key("x-amz-target") {
+        Protocol::Json11
+    } else {
+        Protocol::RestJson
+    }
 }
 
 fn reject(shared: &Shared, parts: &Parts, xml: bool, error: ServiceError) -> Response {
-    let kind = parts.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let form = kind.starts_with("application/x-www-form-urlencoded");
-    let (api, protocol) = if form || xml {
-        (&shared.sts, Protocol::Query)
-    } else if parts.headers.contains_key("x-amz-target") {
-        (&shared.logs, Protocol::Json11)
-    } else {
-        (&shared.lambda, Protocol::RestJson)
+    let protocol = spoken(parts, xml);
+    let api = match protocol {
+        Protocol::Query => &shared.sts,
+        Protocol::Json11 => &shared.logs,
+        _ => &shared.lambda,
     };
     let id = shared.services.base.random.uuid_text();
     anyfn_web::whole(api.reject(&Rejection { protocol, error }, &id))

@@ -71,23 +71,12 @@ fn by_kind(error: &Error) -> ServiceError {
         Kind::NotFound => error::RESOURCE_NOT_FOUND.say(text),
         Kind::Conflict => error::RESOURCE_CONFLICT.say(text),
         Kind::Precondition => error::PRECONDITION_FAILED.say(text),
-        Kind::Unauthenticated => ServiceError::unmodelled(unauthenticated(error.code), 403, text),
+        Kind::Unauthenticated => ServiceError::unmodelled("UnrecognizedClientException", 403, text),
         Kind::Denied => ServiceError::unmodelled("AccessDeniedException", 403, text),
         Kind::TooLarge => error::REQUEST_TOO_LARGE.say(text),
         Kind::Throttled => throttled("CallerRateLimitExceeded"),
         Kind::Unavailable => ServiceError::unmodelled("ServiceUnavailableException", 503, text),
         Kind::Unsupported => error::INVALID_RUNTIME.say(text),
         Kind::Timeout | Kind::Internal => error::SERVICE.say(text),
-    }
-}
-
-/// Which of AWS's words a signature's refusal has in the JSON protocols; what `policy` calls it is in the error's code.
-pub(crate) fn unauthenticated(code: &str) -> &'static str {
-    match code {
-        "signature_missing" => "MissingAuthenticationTokenException",
-        "signature_incomplete" => "IncompleteSignatureException",
-        "signature_mismatch" | "signature_expired" => "InvalidSignatureException",
-        "token_expired" => "ExpiredTokenException",
-        _ => "UnrecognizedClientException",
     }
 }

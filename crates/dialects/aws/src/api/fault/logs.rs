@@ -37,9 +37,7 @@ fn by_kind(error: &Error) -> ServiceError {
         }
         Kind::NotFound => error::RESOURCE_NOT_FOUND.say(text),
         Kind::Conflict => error::OPERATION_ABORTED.say(text),
-        Kind::Unauthenticated => {
-            ServiceError::unmodelled(super::lambda::unauthenticated(error.code), 400, text)
-        }
+        Kind::Unauthenticated => ServiceError::unmodelled("UnrecognizedClientException", 400, text),
         Kind::Denied => ServiceError::unmodelled("AccessDeniedException", 400, text),
         Kind::Throttled => ServiceError::unmodelled("ThrottlingException", 400, text),
         Kind::Unavailable | Kind::Timeout => error::SERVICE_UNAVAILABLE.say(text),

@@ -51,26 +51,15 @@ fn only_what_does_not_exist_is_said_otherwise() {
 }
 
 #[test]
-fn f10_a_refused_signature_says_which_refusal_it_was() {
-    let cases = [
-        ("signature_missing", "MissingAuthenticationTokenException"),
-        ("signature_incomplete", "IncompleteSignatureException"),
-        ("signature_mismatch", "InvalidSignatureException"),
-        ("signature_expired", "InvalidSignatureException"),
-        ("token_expired", "ExpiredTokenException"),
-        ("key_unknown", "UnrecognizedClientException"),
-    ];
-    for (code, said) in cases {
-        let error = Error::new(Kind::Unauthenticated, code, "text");
-        assert_eq!(
-            (lambda::translate(&error).code.as_ref(), lambda::translate(&error).status),
-            (said, 403),
-            "{code}"
-        );
-        assert_eq!(
-            (logs::translate(&error).code.as_ref(), logs::translate(&error).status),
-            (said, 400),
-            "{code}"
-        );
-    }
+fn f_a_refused_signature_keeps_the_code_that_clients_act_on() {
+    let ask = |code, protocol| {
+        let said = super::unsigned(&Error::new(Kind::Unauthenticated, code, "text"), protocol)?;
+        Some((said.code.into_owned(), said.status))
+    };
+    let expect = |code: &str, status| Some((code.to_owned(), status));
+    assert_eq!(ask("signature_missing", Protocol::RestJson), expect("MissingAuthenticationTokenException", 403));
+    assert_eq!(ask("signature_expired", Protocol::RestJson), expect("InvalidSignatureException", 403));
+    assert_eq!(ask("signature_mismatch", Protocol::Query), expect("SignatureDoesNotMatch", 403));
+    assert_eq!(ask("key_unknown", Protocol::Json11), expect("UnrecognizedClientException", 400));
+    assert_eq!(ask("unauthenticated", Protocol::RestJson), None);
 }
