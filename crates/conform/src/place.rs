@@ -72,7 +72,9 @@ pub(crate) fn clean_environment() -> impl Iterator<Item = (OsString, OsString)> 
 
 /// Where package managers and toolchains of this machine keep what they need, for scripts whose home is empty.
 pub(crate) fn toolchains() -> Vec<(OsString, OsString)> {
-    let told = |name: &str| ["PIP_", "RUSTUP_", "CARGO_HOME", "npm_config_", "SSL_"].iter().any(|p| name.starts_with(p));
+    let told = |name: &str| {
+        ["PIP_", "RUSTUP_", "CARGO_HOME", "npm_config_", "SSL_"].iter().any(|p| name.starts_with(p))
+    };
     let mut all: Vec<_> = std::env::vars_os().filter(|(name, _)| told(&name.to_string_lossy())).collect();
     let Some(home) = std::env::var_os("HOME").map(PathBuf::from) else { return all };
     for (name, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {

@@ -3,10 +3,11 @@ from conform import *
 lam = client("lambda")
 create(lam, "probe", python(open("probe.py").read()), Timeout=30, MemorySize=256)
 secret = os.environ["ANYFN_SERVER_DATA"]
-seen = run(lam, "probe", {"paths": [secret, secret + "/store", "/etc/shadow", "/root/.bashrc", "/root/.ssh", "/home", "/var/run/docker.sock", "/proc/kcore", "/proc/1/environ", "/dev/mem"],
+seen = run(lam, "probe", {"paths": [secret, secret + "/store", "/etc/shadow", "/root/.bashrc", "/root/.ssh", "/var/run/docker.sock", "/proc/kcore", "/proc/1/environ", "/dev/mem"],
                           "pid": int(os.environ["ANYFN_SERVER_PID"]), "port": int(os.environ["ANYFN_PORT"])})
 for path, what in seen["paths"].items():
     same(what in ("ENOENT", "EACCES", "EPERM"), True, f"{path}: {what}")
+same(seen["home"], [], "other people's homes")
 same(seen["signal"], "ESRCH", "the server's process id means nothing inside")
 same([p for p in seen["processes"] if p > 100_000] , [], "processes of the host")
 same(len(seen["processes"]) < 10, True, f"processes: {seen['processes']}")

@@ -24,7 +24,7 @@ with error("ValidationException", 400, r"1 validation error detected: Value 'nob
     create(free, "bad", wait=False, Role="nobody")
 with error("ValidationException", 400, r"1 validation error detected: Value 'a b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: .*"):
     create(free, "a b", wait=False)
-with error("InvalidParameterValueException", 400):
+with error("ValidationException", 400, r"1 validation error detected: Value 'x{65}' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64"):
     create(lam, "x" * 65, wait=False)
 with error("ResourceNotFoundException", 404):
     lam.get_function(FunctionName="bad")

@@ -8,7 +8,7 @@ def handler(event, context):
         c = context.client_context
         return c and [c.client.app_title, c.custom, c.env]
     if event == "many":
-        for n in range(400):
+        for n in range(1000):
             print("line", n)
         return None
     if event == "log":
@@ -37,7 +37,7 @@ match(next(l for l in lines if l.startswith("REPORT")), rf"REPORT RequestId: {re
 answer, _ = invoke(lam, "calls", '"many"', LogType="Tail")
 text = tail(answer)
 same(len(text.encode()) <= 4096, True, "at most 4 KB")
-same("line 399" in text and "line 0\n" not in text, True, "the last lines")
+same("line 999" in text and "line 0\n" not in text, True, "the last lines")
 
 dry = status(lam.invoke(FunctionName="calls", InvocationType="DryRun", Payload="{}"), 204)
 same((dry["StatusCode"], dry["Payload"].read()), (204, b""))

@@ -67,7 +67,7 @@ pub(crate) async fn handle(shared: &Shared, request: &Request) -> Response {
         Err(fault) => return fail(fault),
     };
     if target.operation.name == "StartLiveTail" {
-        return live::start_live_tail(&ctx, call, &id).unwrap_or_else(fail);
+        return Box::pin(live::start_live_tail(&ctx, call, &id)).await.unwrap_or_else(fail);
     }
     match dispatch(&ctx, call).await {
         Ok(output) => anyfn_web::whole(shared.logs.answer(target, Ok(output), &id)),

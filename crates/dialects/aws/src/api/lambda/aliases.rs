@@ -158,7 +158,7 @@ fn split(
         return Err(say::invalid("Number of items in AdditionalVersionWeights cannot be greater than 1"));
     }
     let Some((name, weight)) = weights.first() else { return Ok(None) };
-    if !(0.0..1.0).contains(weight) {
+    if !(0.0..=1.0).contains(weight) {
         return Err(check::one(
             &format!("{{{name}={weight}}}"),
             "routingConfig.additionalVersionWeights",

@@ -91,7 +91,8 @@ pub(super) async fn get_function_code_signing_config(
 ) -> Result<GetFunctionCodeSigningConfigResponse, Fault> {
     let function = ctx.function(&unqualified(wanted(ctx, input.function_name, None)?)).await?;
     Ok(GetFunctionCodeSigningConfigResponse {
-        code_signing_config_arn: None,
+        // A member that the model requires; strict clients read no answer without it.
+        code_signing_config_arn: Some(String::new()),
         function_name: Some(function.name.to_string()),
     })
 }

@@ -58,7 +58,16 @@ pub(super) async fn update_function_code(
     if input.publish == Some(true) || input.publish_to.is_some() {
         let function = ctx.services().engine.activate_now(&function).await?;
         let (namespace, name) = (&function.namespace, &function.name);
-        let at = ctx.services().registry.publish(namespace, name, Publish::default()).await?;
+        // Another update in between would become this one's version.
+        let with = Publish { revision: Some(function.latest.revision.clone()), ..Publish::default() };
+        let overtaken = || {
+            let arn = wanted.arn(&ctx.home);
+            say::conflict(format!(
+                "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+            ))
+        };
+        let at = ctx.services().registry.publish(namespace, name, with).await;
+        let at = at.map_err(|e| Fault::from(e).instead("revision_mismatch", overtaken))?;
         return Ok(configuration(&ctx.home, &at.function, &at.version, Some(&at.version.number.to_string())));
     }
     Ok(configuration(&ctx.home, &function, &function.latest, None))

@@ -31,12 +31,15 @@ const EVERY: Duration = Duration::from_secs(1);
 /// A session ends by itself after this.
 const SESSION: Duration = Duration::from_secs(3 * 3600);
 
-pub(super) fn start_live_tail(ctx: &Ctx<'_>, call: Call, id: &str) -> Result<Response, Fault> {
+pub(super) async fn start_live_tail(ctx: &Ctx<'_>, call: Call, id: &str) -> Result<Response, Fault> {
     let target = call.target;
     let input: StartLiveTailRequest = call.input()?;
     let identifiers = input.log_group_identifiers.clone().unwrap_or_default();
     let groups =
         identifiers.iter().map(|text| by_identifier(&ctx.home, text)).collect::<Result<Vec<_>, _>>()?;
+    for group in &groups {
+        ctx.services().logs.get_group(&ctx.home.namespace, group).await?;
+    }
     let streams = match (&input.log_stream_names, &input.log_stream_name_prefixes) {
         (Some(names), None) => Streams::Named(names.clone()),
         (None, Some(prefixes)) => match prefixes.as_slice() {

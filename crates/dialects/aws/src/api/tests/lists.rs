@@ -212,4 +212,30 @@ async fn log_groups_and_events_are_put_and_found() {
         none,
         (400, "ResourceNotFoundException".into(), "The specified log group does not exist.".into())
     );
+    let nowhere = format!("arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:/none");
+    let tail = world.logs("StartLiveTail", json!({"logGroupIdentifiers": [nowhere]})).await.error();
+    assert_eq!(tail, none);
+}
+
+#[tokio::test]
+async fn a_function_without_code_signing_says_so_with_every_member() {
+    let world = World::with_function("f").await;
+    let read = world.ask("GET", "/2020-06-30/functions/f/code-signing-config", json!({})).await.json();
+    assert_eq!(read, json!({"CodeSigningConfigArn": "", "FunctionName": "f"}));
+}
+
+#[tokio::test]
+async fn all_of_an_alias_calls_may_go_to_its_second_version() {
+    let world = World::with_function("f").await;
+    world.ask("POST", &format!("{F}/f/versions"), json!({})).await;
+    world.ask("PUT", &format!("{F}/f/configuration"), json!({"Timeout": 5})).await;
+    world.ask("POST", &format!("{F}/f/versions"), json!({})).await;
+    let alias = |weight: f64| json!({"Name": "a", "FunctionVersion": "1", "RoutingConfig": {"AdditionalVersionWeights": {"2": weight}}});
+    let over = world.ask("POST", &format!("{F}/f/aliases"), alias(1.1)).await;
+    assert_eq!((over.status, over.error().1.as_str()), (400, "ValidationException"));
+    let all = world.ask("POST", &format!("{F}/f/aliases"), alias(1.0)).await;
+    assert_eq!(
+        (all.status, &all.json()["RoutingConfig"]["AdditionalVersionWeights"]["2"]),
+        (201, &json!(1.0))
+    );
 }
