@@ -6,6 +6,7 @@
 mod cache;
 mod functions;
 mod layers;
+mod turns;
 mod versions;
 
 use std::sync::Arc;
@@ -15,11 +16,12 @@ use anyfn_types::{Error, Function, FunctionName, Kind, Namespace};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::cache::Cache;
+use self::{cache::Cache, turns::Turns};
 use crate::ports::{Expect, Record, Records};
 
 pub use functions::NewFunction;
 pub use layers::{LayerName, LayerRecord, NewLayerVersion};
+pub use turns::Turn;
 pub use versions::{Publish, Resolved, revision_mismatch};
 
 /// How often a lost compare-and-set is tried again before the caller is told.
@@ -38,6 +40,7 @@ pub struct Registry {
     base: Base,
     records: Arc<dyn Records>,
     cache: Arc<Cache>,
+    turns: Arc<Turns>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -48,7 +51,7 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     pub fn new(base: Base, records: Arc<dyn Records>) -> Self {
-        Self { base, records, cache: Arc::default() }
+        Self { base, records, cache: Arc::default(), turns: Arc::default() }
     }
 
     /// A fresh revision for a function's, alias' or policy's record.

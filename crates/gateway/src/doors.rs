@@ -38,10 +38,6 @@ impl Doors {
         let _ = self.inside.subscribe().wait_for(|count| *count == 0).await;
     }
 
-    pub(crate) fn close(&self) {
-        self.closing.cancel();
-    }
-
     /// Cancelled when listeners and idle connections are to end.
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.closing
@@ -64,7 +60,7 @@ mod tests {
         }
         empty.await;
         assert!(!doors.closing().is_cancelled());
-        doors.close();
+        doors.closing().cancel();
         assert!(doors.clone().closing().is_cancelled());
     }
 }

@@ -83,9 +83,10 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     });
     let gateway = Gateway::new(base.clone(), aws, native, keys, args.domain.clone());
     let addresses = bound.iter().map(|b| b.address).collect();
+    let options =
+        anyfn_gateway::Options { closing: Some(gateway.closing()), ..anyfn_gateway::Options::default() };
     for one in bound {
-        let options = anyfn_gateway::Options { closing: Some(gateway.closing()), ..anyfn_gateway::Options::default() };
-        one.serve(&base, gateway.clone(), options);
+        one.serve(&base, gateway.clone(), options.clone());
     }
     Ok(Running { base, gateway, engine, logs, store, addresses, drain: Duration::from_secs(args.drain) })
 }

@@ -70,6 +70,20 @@ async fn b7_heads_have_bounds() {
 }
 
 #[tokio::test]
+async fn b7_the_last_words_reach_a_caller_who_is_still_talking() {
+    let server = Server::start(Options::default()).await;
+    let mut client = server.connect().await;
+    let words = client.send("GET / HTTP/1.1\r\nhost : a\r\n").await.until("header_name\n").await;
+    assert_eq!(statuses(&words), [400]);
+    // A reset would fail the second piece, and with it a caller who reads only when it has said everything.
+    for _ in 0..100 {
+        client.send([b'x'; 1024]).await;
+        server.connect().await.get("/other").await;
+    }
+    assert_eq!(client.rest().await, "");
+}
+
+#[tokio::test]
 async fn b2_a_broken_chunk_breaks_its_own_request_and_nothing_follows() {
     for chunk in [
         "FFFFFFFFFFFFFFFFF\r\n",

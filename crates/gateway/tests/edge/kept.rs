@@ -12,7 +12,7 @@ use crate::{
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_in_silence() {
-    let server = Server::start(Options { idle_ms: 200, ..Options::default() }).await;
+    let server = Server::start(Options { idle_ms: 500, ..Options::default() }).await;
     let mut client = server.connect().await;
     client.get("/a").await;
     client.get("/b").await;
@@ -21,7 +21,7 @@ async fn an_idle_connection_is_closed_in_silence() {
 
 #[tokio::test]
 async fn a_request_in_flight_is_not_idle() {
-    let server = Server::start(Options { idle_ms: 50, head_ms: 50, ..Options::default() }).await;
+    let server = Server::start(Options { idle_ms: 300, ..Options::default() }).await;
     let mut client = server.connect().await;
     client.send(get("/stream")).await;
     let give = server.stream().await;
@@ -38,7 +38,7 @@ async fn a_request_in_flight_is_not_idle() {
 
 #[tokio::test]
 async fn an_idle_http2_connection_is_told_and_closed() {
-    let server = Server::start(Options { idle_ms: 200, ..Options::default() }).await;
+    let server = Server::start(Options { idle_ms: 500, ..Options::default() }).await;
     let mut two = Two::open(&server).await;
     two.get(1, "/a").await;
     assert_eq!(two.goaway().await, Some(0));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyfn_core::function_not_found;
+use anyfn_core::{Turn, function_not_found};
 use anyfn_types::{Function, Qualifier, Version, VersionState};
 use anyfn_web::Request;
 
@@ -70,6 +70,11 @@ impl<'a> Ctx<'a> {
         let version = self.services().registry.version(&function, number).await;
         let version = version.map_err(|e| Fault::from(e).instead("version_not_found", not_there))?;
         Ok(At { function, version })
+    }
+
+    /// The right to change a function in several steps; other writers wait.
+    pub(crate) async fn turn(&self, wanted: &Wanted) -> Turn {
+        self.services().registry.turn(&self.home.namespace, &wanted.name).await
     }
 
     /// Changes a function's record.

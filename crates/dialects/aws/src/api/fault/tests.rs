@@ -57,7 +57,10 @@ fn f_a_refused_signature_keeps_the_code_that_clients_act_on() {
         Some((said.code.into_owned(), said.status))
     };
     let expect = |code: &str, status| Some((code.to_owned(), status));
-    assert_eq!(ask("signature_missing", Protocol::RestJson), expect("MissingAuthenticationTokenException", 403));
+    assert_eq!(
+        ask("signature_missing", Protocol::RestJson),
+        expect("MissingAuthenticationTokenException", 403)
+    );
     assert_eq!(ask("signature_expired", Protocol::RestJson), expect("InvalidSignatureException", 403));
     assert_eq!(ask("signature_mismatch", Protocol::Query), expect("SignatureDoesNotMatch", 403));
     assert_eq!(ask("key_unknown", Protocol::Json11), expect("UnrecognizedClientException", 400));

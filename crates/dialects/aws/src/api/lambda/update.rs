@@ -47,6 +47,7 @@ pub(super) async fn update_function_code(
         trial.latest.code = code;
         return Ok(configuration(&ctx.home, &trial, &trial.latest, None));
     }
+    let _turn = ctx.turn(&wanted).await;
     let change = Change { revision: input.revision_id };
     let function = change
         .make(ctx, &wanted, |function| {
@@ -85,6 +86,7 @@ pub(super) async fn update_function_configuration(
 ) -> Result<FunctionConfiguration, Fault> {
     let wanted = unqualified(wanted(ctx, input.function_name.take(), None)?);
     let revision = input.revision_id.take();
+    let _turn = ctx.turn(&wanted).await;
     let function = ctx.function(&wanted).await?;
     fresh(&function, revision.as_deref())?;
     let draft = Draft::of_update(ctx, input).await?;

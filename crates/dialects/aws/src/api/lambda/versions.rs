@@ -23,6 +23,7 @@ pub(super) async fn publish_version(
     input: PublishVersionRequest,
 ) -> Result<FunctionConfiguration, Fault> {
     let wanted = unqualified(wanted(ctx, input.function_name, None)?);
+    let _turn = ctx.turn(&wanted).await;
     let mut function = ctx.function(&wanted).await?;
     if function.latest.state == VersionState::Pending {
         // A version is never changed, so what becomes one is ready before.

@@ -157,8 +157,6 @@ impl Answer {
 
 pub(super) struct World {
     pub(super) aws: Aws,
-    pub(super) engine: Engine,
-    pub(super) registry: Registry,
     _dir: tempfile::TempDir,
 }
 
@@ -182,15 +180,8 @@ impl World {
             contracts: HashMap::from([("lambda".to_owned(), echo)]),
         };
         let engine = Engine::start(base.clone(), ports, Settings::default()).await.unwrap();
-        let services = Services {
-            base,
-            registry: registry.clone(),
-            artifacts,
-            engine: engine.clone(),
-            logs,
-            limits: Limits::default(),
-        };
-        Self { aws: Aws::new(services), engine, registry, _dir: dir }
+        let services = Services { base, registry, artifacts, engine, logs, limits: Limits::default() };
+        Self { aws: Aws::new(services), _dir: dir }
     }
 
     pub(super) async fn with_function(name: &str) -> Self {

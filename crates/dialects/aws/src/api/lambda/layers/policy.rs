@@ -4,7 +4,7 @@ use anyfn_aws_model::lambda::{
     AddLayerVersionPermissionRequest, AddLayerVersionPermissionResponse, GetLayerVersionPolicyRequest,
     GetLayerVersionPolicyResponse, RemoveLayerVersionPermissionRequest,
 };
-use anyfn_types::{Error, LayerVersion};
+use anyfn_types::LayerVersion;
 
 use super::{Named, named, version_number};
 use crate::api::{
@@ -103,7 +103,7 @@ async fn change(
         .update_layer_version(&layer.home.namespace, &layer.name, number, |version| {
             change(version).map_err(|fault| {
                 refused = Some(fault);
-                Error::invalid("refused", "")
+                anyfn_core::revision_mismatch()
             })
         })
         .await;
