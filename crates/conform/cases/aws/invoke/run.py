@@ -54,5 +54,5 @@ with error("InvalidRequestContentException", 400):
 same(len(run(lam, "calls", json.dumps("x" * 6_000_000))), 6_000_000, "nearly 6 MB both ways")
 with error("RequestTooLargeException", 413, r"Request must be smaller than 6291456 bytes for the InvokeFunction operation"):
     lam.invoke(FunctionName="calls", Payload=json.dumps("x" * 6_300_000))
-with error("RequestTooLargeException", 413, r"Request must be smaller than 1048576 bytes for the InvokeFunction operation"):
+with error("RequestTooLargeException", 413, r"1100002 byte payload is too large for the Event invocation type \(limit 1048576 bytes\)"):
     lam.invoke(FunctionName="calls", InvocationType="Event", Payload=json.dumps("x" * 1_100_000))

@@ -20,5 +20,5 @@ same(lam.list_event_source_mappings(FunctionName="settings")["EventSourceMapping
 for call in (lam.get_runtime_management_config, lam.get_function_recursion_config, lam.get_function_code_signing_config):
     with error("ResourceNotFoundException", 404):
         call(FunctionName="none")
-with error("NotImplementedException", 501, r".*CreateEventSourceMapping.*"):
+with error("UnknownOperationException", 404):
     lam.create_event_source_mapping(FunctionName="settings", EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:q")

@@ -13,7 +13,7 @@ def publish(package):
             break
         except lam.exceptions.ResourceConflictException as fault:
             # As AWS says it to one of two updates at once; it is asked again until it goes through.
-            match(fault.response["Error"]["Message"], r"The operation cannot be performed at this time\. An update is in progress for resource: .*")
+            match(fault.response["Error"]["Message"], r"The operation cannot be performed at this time\. An update is in progress for resource: .*|another update of the same function is in progress")
     sha = base64.b64encode(hashlib.sha256(package).digest()).decode()
     return int(made["Version"]), made["CodeSha256"], sha
 

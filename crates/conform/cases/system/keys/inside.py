@@ -9,7 +9,8 @@ same(refused.returncode, 1, "without a key it does not start")
 same("anyfn key create" in refused.stderr, True, refused.stderr)
 key = lambda *more: json.loads(cli("--json", "key", "create", "--data", "data", *more).stdout)
 admin, caller, other = key("--account", "111111111111"), key("--account", "111111111111", "--invoke-only"), key("--account", "222222222222")
-same({k["id"] for k in json.loads(cli("--json", "key", "ls", "--data", "data").stdout)}, {admin["id"], caller["id"], other["id"]})
+told = cli("key", "create", "--account", "111111111111", "--data", "data").stdout
+same({k["id"] for k in json.loads(cli("--json", "key", "ls", "--data", "data").stdout)}, {admin["id"], caller["id"], other["id"], told.split("AWS_ACCESS_KEY_ID=")[1].split()[0]})
 server = subprocess.Popen(UP, stdout=subprocess.PIPE, stderr=open("err", "w"), text=True, env=plain)
 try:
     url = server.stdout.readline().split()[2]
@@ -28,11 +29,14 @@ try:
         as_({"id": "AKIANOBODY", "secret": "x"}).get_function(FunctionName="mine")
     same(http_call("GET", f"{url}/2015-03-31/functions/mine").status, 403, "unsigned")
     same(http_call("GET", f"{url}/_anyfn/v1/functions").status, 401, "native without a key")
-    bearer = lambda k: http_call("GET", f"{url}/_anyfn/v1/functions", headers={"Authorization": f"Bearer {k['id']}:{k['secret']}"})
+    bearer = lambda k: http_call("GET", f"{url}/_anyfn/v1/functions", headers={"Authorization": f"Bearer {k['id']}.{k['secret']}"})
     same(bearer(admin).status, 200)
     same(bearer({**admin, "secret": "wrong"}).status, 401)
     same(bearer(caller).status, 403, "an invoke-only key lists nothing")
     same(http_call("GET", f"{url}/healthz").status, 200, "health needs no key")
+    shown = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    same("mine" in cli("ls", "--server", url, "--namespace", f"111111111111.{REGION}", "--key", shown["ANYFN_KEY"]).stdout, True, "the line that `key create` prints is one that `ls` takes")
+    same(cli("ls", "--server", url, code=1).stdout, "", "no key, no list")
 finally:
     server.send_signal(signal.SIGTERM)
     same(server.wait(timeout=45), 0)

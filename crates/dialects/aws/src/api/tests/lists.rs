@@ -239,3 +239,24 @@ async fn all_of_an_alias_calls_may_go_to_its_second_version() {
         (201, &json!(1.0))
     );
 }
+
+#[tokio::test]
+async fn a8_updates_that_publish_at_once_get_dense_versions_each_with_its_own_code() {
+    let world = World::with_function("f").await;
+    let publish = |n: usize| {
+        let (world, code) = (&world, STANDARD.encode(format!("PK-{n}")));
+        async move {
+            let body = json!({"ZipFile": code, "Publish": true});
+            world.ask("PUT", &format!("{F}/f/code"), body).await.json()
+        }
+    };
+    let made = futures_util::future::join_all((0..8).map(publish)).await;
+    let mut numbers: Vec<u64> =
+        made.iter().map(|v| v["Version"].as_str().unwrap().parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
+    let mut codes: Vec<_> = made.iter().map(|v| v["CodeSha256"].to_string()).collect();
+    codes.sort();
+    codes.dedup();
+    assert_eq!(codes.len(), 8);
+}
