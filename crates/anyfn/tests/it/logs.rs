@@ -100,10 +100,11 @@ fn g4_another_tenant_s_log_is_not_there() {
         return skip("g4_another_tenant_s_log_is_not_there", "the part with CloudWatch Logs: it is not served");
     }
     let events = |account: &str, group: &str| {
-        let credential = format!("AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=00");
+        let credential = format!("AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/logs/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={:064}", 0);
         let headers = [
             ("x-amz-target", "Logs_20140328.FilterLogEvents"),
             ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-date", "20260101T000000Z"),
             ("authorization", credential.as_str()),
         ];
         let body = json!({ "logGroupName": group }).to_string();
