@@ -109,6 +109,8 @@ fn refused(
 ) {
     let outcome = match refusal {
         Refusal::Function(failure) => {
+            let contract = engine.contract(&resolved.version);
+            let failure = contract.map_or_else(|_| failure.clone(), |c| c.addressed(failure.clone(), call.id));
             record(engine, resolved, call, Recorded::FunctionFailed, None);
             Ok(Outcome::Replied(failed(resolved, call, failure, true)))
         }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use anyfn_base::{Instant, TaskKind};
-use anyfn_types::Kind;
+use anyfn_core::Resolved;
+use anyfn_types::{Error, Kind};
 
 use crate::{
     Engine,
@@ -33,6 +34,9 @@ fn pools(engine: &Engine) -> Vec<Arc<Pool>> {
 /// One look at every pool.
 pub(crate) async fn pass(engine: &Engine) {
     let now = engine.0.base.clock.now();
+    if let Err(error) = open_provisioned(engine).await {
+        tracing::warn!(?error, "provisioned instances not looked after");
+    }
     for pool in pools(engine) {
         let wanted = wanted(engine, &pool).await;
         match wanted {
@@ -47,6 +51,20 @@ pub(crate) async fn pass(engine: &Engine) {
     }
     let mut pools = engine.0.pools.write().unwrap_or_else(PoisonError::into_inner);
     pools.retain(|_, pool| !pool.is_empty());
+}
+
+/// A version that keeps instances has a pool before its first call, and after a restart.
+async fn open_provisioned(engine: &Engine) -> Result<(), Error> {
+    let registry = &engine.0.ports.registry;
+    for function in registry.provisioned().await? {
+        for qualifier in function.provisioned.keys() {
+            let alias = function.aliases.get(qualifier).map(|alias| alias.version);
+            let Some(number) = alias.or_else(|| qualifier.parse().ok()) else { continue };
+            let version = registry.version(&function, number).await?;
+            engine.0.pool(&Resolved { function: function.clone(), version });
+        }
+    }
+    Ok(())
 }
 
 /// How many instances the pool's version is to keep; None when the version is no longer the function's.

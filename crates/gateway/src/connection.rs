@@ -94,13 +94,20 @@ impl<H: Handler> Connection<H> {
         });
         let serving = builder.serve_connection(TokioIo::new(io), service);
         tokio::pin!(serving);
-        let closing = options.closing.clone().unwrap_or_else(|| this.base.tasks.stopping());
+        let stopping = options.closing.clone().unwrap_or_else(|| this.base.tasks.stopping());
         let result = tokio::select! {
-            result = serving.as_mut() => result,
-            () = async { tokio::select! { () = closing.cancelled() => {}, () = this.idle(patience.idle) => {} } } => {
-                serving.as_mut().graceful_shutdown();
-                tokio::select! { result = serving => result, () = this.empty() => Ok(()) }
-            }
+            // In this order: an answer that begins after the stop has to say that the connection closes.
+            biased;
+            () = stopping.cancelled() => None,
+            () = this.idle(patience.idle) => None,
+            () = this.stalled(patience.write) => Some(Ok(())),
+            result = serving.as_mut() => Some(result),
+        };
+        let result = if let Some(result) = result {
+            result
+        } else {
+            serving.as_mut().graceful_shutdown();
+            tokio::select! { result = serving => result, () = this.empty() => Ok(()) }
         };
         if let Err(error) = result {
             tracing::debug!(%error, peer = %this.peer, "connection");

@@ -38,6 +38,10 @@ impl Doors {
         let _ = self.inside.subscribe().wait_for(|count| *count == 0).await;
     }
 
+    pub(crate) fn close(&self) {
+        self.closing.cancel();
+    }
+
     /// Cancelled when listeners and idle connections are to end.
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.closing
@@ -60,7 +64,7 @@ mod tests {
         }
         empty.await;
         assert!(!doors.closing().is_cancelled());
-        doors.closing().cancel();
+        doors.close();
         assert!(doors.clone().closing().is_cancelled());
     }
 }

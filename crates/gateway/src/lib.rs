@@ -6,8 +6,8 @@
 //!
 //! Parts: `listen` (accept within bounds, drain), `connection` (one connection's life), `strict` (messages that two
 //! servers could read differently are refused, and what keeps us waiting), `watch` (what a connection's parts know of
-//! each other), `headers` (what a caller may not say), `body` (bounded reading), `route` (the table), `authn` (who
-//! calls), `serve` (one request's way), `doors` (when the addresses close), `meters`.
+//! each other), `headers` (what a caller may not say), `doors` (when the addresses close), `body` (bounded reading), `route` (the table), `authn` (who
+//! calls), `serve` (one request's way), `meters`.
 //!
 //! Request bodies are never decoded: one with a `Content-Encoding` goes to its dialect byte for byte, header included,
 //! so there is no decoder to bomb and every limit counts the bytes that are held.

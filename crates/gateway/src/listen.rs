@@ -8,7 +8,11 @@ use std::{
 };
 
 use anyfn_base::{Base, TaskKind};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+};
+
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -40,7 +44,7 @@ pub struct Options {
     /// Peers whose word on `forwarded` headers and on the platform's own headers is taken: proxies in front of us.
     /// Default none.
     pub trusted: Vec<IpAddr>,
-    /// When to stop accepting and to end connections. Default: when shutdown begins.
+    /// Ends listeners and idle connections. Default: the beginning of shutdown.
     pub closing: Option<CancellationToken>,
 }
 
@@ -81,7 +85,7 @@ pub async fn bind(address: SocketAddr) -> io::Result<Bound> {
 }
 
 impl Bound {
-    /// Serves until `Options::closing`; connections finish what they are at.
+    /// Serves until shutdown begins; connections finish what they are at.
     pub fn serve(self, base: &Base, handler: impl Handler, options: Options) {
         let base = base.clone();
         let tasks = base.tasks.clone();
@@ -92,7 +96,7 @@ impl Bound {
 
     async fn accept(self, base: Base, handler: impl Handler, options: Arc<Options>) {
         let permits = Arc::new(Semaphore::new(options.connections));
-        let closing = options.closing.clone().unwrap_or_else(|| base.tasks.stopping());
+        let stopping = options.closing.clone().unwrap_or_else(|| base.tasks.stopping());
         let open = base.metrics.gauge("anyfn_connections", "Connections that are open.", &[]);
         loop {
             let next = async {

@@ -19,13 +19,6 @@ pub(crate) enum Target {
     Aws,
 }
 
-impl Target {
-    /// Asked of the server as such, by whoever watches over it.
-    pub(crate) fn is_system(&self) -> bool {
-        matches!(self, Self::Health | Self::Ready | Self::Metrics)
-    }
-}
-
 /// One route, for documents and for the test that every route has a case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route {

@@ -9,7 +9,6 @@ use anyfn_types::{Error, Kind};
 use anyfn_web::{Request, Response};
 use http::{HeaderValue, StatusCode, Version, header, request::Parts};
 use hyper::body::Incoming;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     authn::{Identity, Keys, Trust},
@@ -44,13 +43,12 @@ impl Handler for Gateway {
         let target = target(request.uri(), request.headers(), self.domain.as_deref());
         let counted = self.meters.of(&target);
         let reusable = request.version() > Version::HTTP_11;
-        let _inside = (!target.is_system()).then(|| self.doors.enter());
         let mut response = self.serve(target, request, peer, trust).await;
-        counted.count(response.status());
         // The next request of this client belongs to another server. HTTP/2 has a frame of its own for that.
         if self.base.tasks.is_stopping() && !reusable {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        counted.count(response.status());
         response
     }
 }
@@ -66,17 +64,23 @@ impl Gateway {
         self.doors.empty().await;
     }
 
-    /// Ends listeners and connections whose `Options::closing` is ours; what is being answered is answered.
+    /// Ends listeners and connections that were given `closing`; requests that are being answered are answered.
     pub fn close(&self) {
-        self.doors.closing().cancel();
+        self.doors.close();
     }
 
     /// For `Options::closing`.
-    pub fn closing(&self) -> CancellationToken {
+    pub fn closing(&self) -> tokio_util::sync::CancellationToken {
         self.doors.closing().clone()
     }
 
-    async fn serve(&self, target: Target, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+    async fn serve(
+        &self,
+        target: Target,
+        request: http::Request<Incoming>,
+        peer: SocketAddr,
+        trust: Trust,
+    ) -> Response {
         let (mut parts, body) = request.into_parts();
         match target {
             Target::Health => return anyfn_web::text(StatusCode::OK, "text/plain", "ok\n"),
@@ -84,6 +88,7 @@ impl Gateway {
             Target::Metrics => return self.metrics(&parts, trust, peer),
             _ => {}
         }
+        let _inside = self.doors.enter();
         name_host(&mut parts);
         let base_url = base_url(&parts);
         let limit = match target {

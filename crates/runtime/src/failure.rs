@@ -17,6 +17,20 @@ pub(crate) fn found(error_type: &str, id: Option<&str>, text: &str) -> Failure {
     }
 }
 
+/// A failure that was worded before the call was known, in the words for this call. What the function's own code
+/// reported stays as it is.
+pub(crate) fn addressed(failure: Failure, id: &str) -> Failure {
+    if failure.handled_by_runtime {
+        return failure;
+    }
+    let payload = serde_json::from_slice::<serde_json::Value>(&failure.payload).ok();
+    let text = payload.as_ref().and_then(|p| p["errorMessage"].as_str()?.strip_prefix("Error: ").map(str::to_owned));
+    match text {
+        Some(text) => found(&failure.error_type, Some(id), &text),
+        None => failure,
+    }
+}
+
 /// One that the function's own runtime reported; the body goes to the caller as it is.
 pub(crate) fn reported(error_type: &str, payload: Bytes) -> Failure {
     Failure { handled_by_runtime: true, error_type: error_type.to_owned(), payload }

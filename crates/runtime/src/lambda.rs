@@ -8,12 +8,13 @@ use std::{
 
 use anyfn_base::Base;
 use anyfn_core::ports::{BringUp, Contract, Guest, StartError};
-use anyfn_types::Version;
+use anyfn_types::{Failure, InvocationId, Version};
 use async_trait::async_trait;
 
 use crate::{
     Error, RuntimesMode,
     compiled::Compiled,
+    failure,
     guest::LambdaGuest,
     interpreters::{Interpreters, parse},
     plan::{NODE_BOOTSTRAP, PYTHON_BOOTSTRAP, installed},
@@ -104,6 +105,10 @@ fn write_bootstraps(folder: &Path) -> io::Result<()> {
 impl Contract for Lambda {
     async fn bring_up(&self, with: BringUp) -> Result<Box<dyn Guest>, StartError> {
         Ok(Box::new(LambdaGuest::bring_up(self.0.clone(), with).await?))
+    }
+
+    fn addressed(&self, failure: Failure, call: InvocationId) -> Failure {
+        failure::addressed(failure, &call.uuid())
     }
 
     fn resolve(&self, version: &Version) -> Result<Option<String>, anyfn_types::Error> {

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyfn_base::Instant;
-use anyfn_types::{Error, Failure, Function, InstanceId, Invocation, Version};
+use anyfn_types::{Error, Failure, Function, InstanceId, Invocation, InvocationId, Version};
 use async_trait::async_trait;
 
 use super::{Isolation, LogSink, Network, Root};
@@ -74,6 +74,10 @@ pub trait Contract: Send + Sync {
     /// What to tell the user about how this version will be served (another minor of the runtime than asked for), or an
     /// error with what to install if it cannot be served here.
     fn resolve(&self, version: &Version) -> Result<Option<String>, Error>;
+    /// A failed start as the answer of one call that waited for it: names the call where the platform's words do.
+    fn addressed(&self, failure: Failure, _call: InvocationId) -> Failure {
+        failure
+    }
 }
 
 /// One instance that is up. Exactly one call at a time.

@@ -202,6 +202,41 @@ impl Registry {
     }
 }
 
+fn provisioned_key(namespace: &Namespace, name: &FunctionName) -> String {
+    format!("provisioned/{namespace}/{name}")
+}
+
+impl Registry {
+    /// Call it before a function's `provisioned` gets an entry: a mark without one is swept, an entry without a mark would
+    /// never be warmed after a restart.
+    pub async fn mark_provisioned(&self, namespace: &Namespace, name: &FunctionName) -> Result<(), Error> {
+        self.write(&provisioned_key(namespace, name), &(namespace, name), Expect::Any).await.map(drop)
+    }
+
+    /// Functions that keep instances warm; marks that no longer hold are taken away.
+    pub async fn provisioned(&self) -> Result<Vec<Arc<Function>>, Error> {
+        let mut found = Vec::new();
+        for record in self.records.scan("provisioned/", None, 10_000).await? {
+            let (namespace, name): (Namespace, FunctionName) = decode(&record)?;
+            match self.get(&namespace, &name).await {
+                Ok(function) if !function.provisioned.is_empty() => found.push(function),
+                Ok(_) => self.unmark(&record.key, record.revision).await?,
+                Err(e) if e.kind == Kind::NotFound => self.unmark(&record.key, record.revision).await?,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Unless somebody marked it again meanwhile.
+    async fn unmark(&self, key: &str, revision: u64) -> Result<(), Error> {
+        match self.records.delete(key, Expect::Revision(revision)).await {
+            Err(e) if !lost(&e) => Err(e),
+            _ => Ok(()),
+        }
+    }
+}
+
 fn url_key(id: &str) -> String {
     format!("url/{id}")
 }

@@ -45,6 +45,7 @@ async fn provisioned_instances_are_kept_up() {
     world.engine.invoke(world.call("f", "{}", Mode::Wait)).await.unwrap();
     let name = anyfn_types::FunctionName::new("f").unwrap();
     world.registry.publish(&super::fakes::namespace(), &name, Default::default()).await.unwrap();
+    world.registry.mark_provisioned(&super::fakes::namespace(), &name).await.unwrap();
     world.change("f", |f| assert!(f.provisioned.insert("1".into(), 3).is_none())).await;
     let call = || {
         let mut call = world.call("f", "{}", Mode::Wait);
@@ -104,4 +105,17 @@ async fn many_functions_many_calls_end_where_they_began() {
     world.engine.flush_records().await;
     let query = crate::RecordQuery { namespace: super::fakes::namespace(), function: None, limit: 1000 };
     assert_eq!(world.engine.records(query).await.unwrap().len(), 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn provisioned_instances_come_before_any_call_and_after_a_restart() {
+    let world = World::new(settings()).await;
+    let name = anyfn_types::FunctionName::new("f").unwrap();
+    world.registry.publish(&super::fakes::namespace(), &name, Default::default()).await.unwrap();
+    world.registry.mark_provisioned(&super::fakes::namespace(), &name).await.unwrap();
+    world.change("f", |f| assert!(f.provisioned.insert("1".into(), 2).is_none())).await;
+    world.until(|s| s.live.load(SeqCst) == 2).await;
+    let world = world.reopen(settings()).await;
+    world.until(|s| s.starts.load(SeqCst) == 4).await;
+    world.until(|s| s.live.load(SeqCst) == 2).await;
 }

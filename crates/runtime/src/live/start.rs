@@ -29,8 +29,6 @@ use crate::{
 
 /// Lambda gives one core per 1,769 MiB.
 const MIB_PER_CORE: u32 = 1769;
-/// Thousandths of a core at least, so that small functions start in useful time.
-const CPU_MILLIS_MIN: u32 = 80;
 const TMP_INODES_PER_MIB: u64 = 256;
 
 fn setup(what: &'static str) -> impl Fn(io::Error) -> StartError {
@@ -47,8 +45,8 @@ impl From<NoPlan> for StartError {
 }
 
 /// Thousandths of a core for a memory size.
-fn cpu_millis(memory_mib: u32) -> u32 {
-    (memory_mib.saturating_mul(1000) / MIB_PER_CORE).max(CPU_MILLIS_MIN)
+fn cpu_millis(memory_mib: u32, least: u32) -> u32 {
+    (memory_mib.saturating_mul(1000) / MIB_PER_CORE).max(least)
 }
 
 fn sandbox_spec(with: &BringUp, plan: &Plan, shared: &Shared) -> SandboxSpec {
@@ -65,7 +63,7 @@ fn sandbox_spec(with: &BringUp, plan: &Plan, shared: &Shared) -> SandboxSpec {
         hostname: "localhost".to_owned(),
         binds,
         memory_bytes: u64::from(config.memory_mib) * MIB,
-        cpu_millis: cpu_millis(config.memory_mib),
+        cpu_millis: cpu_millis(config.memory_mib, with.limits.cpu_millis_min),
         pids: with.limits.pids,
         open_files: with.limits.open_files,
         tmp_bytes: u64::from(config.ephemeral.mib) * MIB,

@@ -29,7 +29,8 @@ pub(super) async fn put_provisioned_concurrency_config(
             "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
         ));
     }
-    ctx.at(&wanted).await?;
+    let at = ctx.at(&wanted).await?;
+    ctx.services().registry.mark_provisioned(&at.function.namespace, &at.function.name).await?;
     let asked =
         u32::try_from(input.provisioned_concurrent_executions.unwrap_or_default()).unwrap_or(u32::MAX);
     let (key, now, limits) = (key(&wanted), ctx.now(), &ctx.services().limits);
