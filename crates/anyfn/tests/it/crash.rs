@@ -263,3 +263,45 @@ fn account(book: &Book, written: &str) {
         book.retries.load(Ordering::Relaxed),
     );
 }
+
+/// The privileged helper dies: its sandboxes end with it, the server goes on with another.
+#[test]
+fn crash_of_the_helper_costs_its_instances_and_nothing_else() {
+    let _machine = shared();
+    if !root("crash_of_the_helper_costs_its_instances_and_nothing_else") {
+        return;
+    }
+    let mut server = Server::fresh(&[]);
+    server.deploy("near", "def handler(event, context):\n  return event\n");
+    for round in 0..5 {
+        server.returned("near", &json!(round));
+        let before = server.family();
+        let is_helper = |pid: &&i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).any(|word| word == b"helper")
+        };
+        let helper = *before.iter().find(is_helper).expect("a helper");
+        rustix::process::kill_process(
+            rustix::process::Pid::from_raw(helper).unwrap(),
+            rustix::process::Signal::KILL,
+        )
+        .unwrap();
+        let gone: BTreeSet<i32> = before.into_iter().filter(|pid| *pid != server.pid()).collect();
+        until("what the helper ran is gone", || gone.is_disjoint(&server.family()).then_some(()));
+        let target = "/_anyfn/v1/functions/near/invoke";
+        until("calls are answered again", || {
+            let answer = server.ask("POST", target, b"7");
+            let returned = answer.header("anyfn-outcome") == "returned";
+            assert!(
+                returned || answer.status == 503 || answer.text().contains("Runtime.ExitError"),
+                "{}",
+                answer.text()
+            );
+            returned.then_some(())
+        });
+    }
+    let family = server.family();
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.said());
+    Leftovers::gone(&server.data, &family);
+}

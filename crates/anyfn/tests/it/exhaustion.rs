@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     isolation::PROBE,
-    world::{Leftovers, Server, alone, listing, now, root, until},
+    world::{Leftovers, Server, alone, listing, now, root, shared, until},
 };
 
 const MIB: u64 = 1 << 20;
@@ -392,6 +392,32 @@ fn d8_deep_and_odd_json_is_refused_in_words() {
     }
     assert_eq!(server.ask("GET", "/healthz", b"").status, 200);
     assert!(server.returned("near", &json!({}))[0].as_u64().is_some());
+}
+
+/// Events that always fail wait for their next attempt by themselves; another function's do not wait with them.
+#[test]
+fn d10_events_that_fail_delay_nobody_else_s() {
+    let _machine = shared();
+    if !root("d10_events_that_fail_delay_nobody_else_s") {
+        return;
+    }
+    let server = Server::fresh(&[]);
+    server.deploy("failing", "def handler(event, context):\n  raise ValueError(event)\n");
+    server.deploy("good", "def handler(event, context):\n  print('ran', event, flush=True)\n");
+    let queue = |name: &str, n: u32| {
+        let target = format!("/_anyfn/v1/functions/{name}/invoke?mode=queue");
+        assert_eq!(server.ask("POST", &target, n.to_string().as_bytes()).status, 202);
+    };
+    let depth =
+        |name: &str| server.ask("GET", "/_anyfn/v1/functions/failing", b"").json()[name].as_u64().unwrap();
+    (0..300).for_each(|n| queue("failing", n));
+    (0..20).for_each(|n| queue("good", n));
+    until("the good ones have run", || {
+        let lines = server.lines("good");
+        (0..20).all(|n| lines.iter().any(|line| line.trim_end() == format!("ran {n}"))).then_some(())
+    });
+    until("each has failed once", || (depth("events_delayed") == 300).then_some(()));
+    assert_eq!((depth("events_ready"), depth("events_leased"), depth("events_dead")), (0, 0, 0));
 }
 
 #[test]
