@@ -7,7 +7,7 @@ mod logs;
 mod state;
 
 pub use artifacts::{Artifacts, Package, Root};
-pub use guest::{BringUp, Contract, Guest, GuestEvent, InvokeError, StartError};
+pub use guest::{BringUp, Contract, Died, Guest, GuestEvent, InvokeError, StartError};
 pub use isolation::{
     Bind, Capabilities, Exit, ExitKind, Isolation, Network, ProcessId, ProcessSpec, Sandbox, SandboxSpec,
     Usage,

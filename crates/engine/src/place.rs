@@ -15,6 +15,7 @@ use futures_util::FutureExt as _;
 
 use crate::{
     Engine, Shared,
+    sweep::wanted,
     pool::{Asked, Back, Instance, Pool, Refusal},
 };
 
@@ -139,7 +140,8 @@ async fn start(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance, Refusal> {
     make_room(engine);
     let begun = shared.base.clock.now();
     let id = shared.base.random.instance_id();
-    let with = bring_up(engine, pool, id, code, layers);
+    let provisioned = wanted(engine, pool).await.is_some_and(|count| count > 0);
+    let with = bring_up(engine, pool, id, (code, layers), provisioned);
     shared.alive.fetch_add(1, Ordering::Relaxed);
     match contract.bring_up(with).await {
         Ok(guest) => {
@@ -150,7 +152,7 @@ async fn start(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance, Refusal> {
         Err(e) => {
             shared.alive.fetch_sub(1, Ordering::Relaxed);
             Err(match e {
-                StartError::Function(failure) => Refusal::Function(failure),
+                StartError::Function { failure, log_tail } => Refusal::Function(failure, log_tail),
                 StartError::Platform(error) => platform(error),
             })
         }
@@ -161,11 +163,10 @@ fn bring_up(
     engine: &Engine,
     pool: &Arc<Pool>,
     instance: anyfn_types::InstanceId,
-    code: Root,
-    layers: Option<Root>,
+    (code, layers): (Root, Option<Root>),
+    provisioned: bool,
 ) -> BringUp {
     let shared = &engine.0;
-    let provisioned = !pool.function.provisioned.is_empty();
     BringUp {
         instance,
         function: pool.function.clone(),

@@ -13,6 +13,7 @@ use std::{
 use anyfn_base::Instant;
 use anyfn_core::ports::Guest;
 use anyfn_types::{Error, Failure, Function, InstanceId, Version};
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 /// Failed starts in a row before callers are told the last error instead of starting again at once.
@@ -34,7 +35,8 @@ pub(crate) struct Instance {
 /// Why a waiting call gets no instance.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
-    Function(Failure),
+    /// With the last of what its start logged.
+    Function(Failure, Option<Bytes>),
     Platform(Arc<Error>),
 }
 

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use anyfn_base::TaskKind;
 use anyfn_core::{Outcome, Reply, Resolved, ports::InvokeError};
 use anyfn_types::{Billing, Error, Failure, Invocation};
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -56,12 +57,16 @@ async fn run(
             settle(engine, &pool, instance).await;
         }
         Err(error) => {
+            let mut billing = None;
             let outcome = match error {
-                InvokeError::Died(failure) => Ok(Outcome::Replied(failed(resolved, call, failure, cold))),
+                InvokeError::Died(died) => {
+                    billing = died.billing;
+                    Ok(Outcome::Replied(failed(resolved, call, (died.failure, died.log_tail), billing, cold)))
+                }
                 InvokeError::Platform(error) => Ok(Outcome::Broken(error)),
             };
             let what = outcome.as_ref().map_or(Recorded::Broken, Recorded::from);
-            record(engine, resolved, call, what, None);
+            record(engine, resolved, call, what, billing);
             let _ = answer.send(outcome);
             gone(engine, &pool, instance, false);
         }
@@ -108,11 +113,11 @@ fn refused(
     answer: oneshot::Sender<Result<Outcome, Error>>,
 ) {
     let outcome = match refusal {
-        Refusal::Function(failure) => {
+        Refusal::Function(failure, log_tail) => {
             let contract = engine.contract(&resolved.version);
             let failure = contract.map_or_else(|_| failure.clone(), |c| c.addressed(failure.clone(), call.id));
             record(engine, resolved, call, Recorded::FunctionFailed, None);
-            Ok(Outcome::Replied(failed(resolved, call, failure, true)))
+            Ok(Outcome::Replied(failed(resolved, call, (failure, log_tail), None, true)))
         }
         Refusal::Platform(error) => {
             record(engine, resolved, call, Recorded::Broken, None);
@@ -125,14 +130,20 @@ fn refused(
     let _ = answer.send(outcome);
 }
 
-fn failed(resolved: &Resolved, call: &Invocation, failure: Failure, cold: bool) -> Reply {
-    let billing = Billing { cold, memory_mib: resolved.version.config.memory_mib, ..Billing::default() };
+fn failed(
+    resolved: &Resolved,
+    call: &Invocation,
+    (failure, log_tail): (Failure, Option<Bytes>),
+    billing: Option<Billing>,
+    cold: bool,
+) -> Reply {
+    let nothing = || Billing { cold, memory_mib: resolved.version.config.memory_mib, ..Billing::default() };
     Reply {
         id: call.id,
         version: resolved.version.number,
         result: Err(failure),
-        billing: Some(billing),
-        log_tail: None,
+        billing: Some(billing.unwrap_or_else(nothing)),
+        log_tail: log_tail.filter(|_| call.want_log_tail),
     }
 }
 

@@ -68,7 +68,7 @@ async fn open_provisioned(engine: &Engine) -> Result<(), Error> {
 }
 
 /// How many instances the pool's version is to keep; None when the version is no longer the function's.
-async fn wanted(engine: &Engine, pool: &Pool) -> Option<usize> {
+pub(crate) async fn wanted(engine: &Engine, pool: &Pool) -> Option<usize> {
     let registry = &engine.0.ports.registry;
     let function = match registry.get(&pool.function.namespace, &pool.function.name).await {
         Ok(function) => function,

@@ -1,7 +1,7 @@
 //! The Runtime API 2018-06-01, the Extensions API 2020-01-01 and what is left of the Logs and Telemetry APIs, over
 //! HTTP/1.1 on the guest's own loopback. The listener lies in the guest's network, so a guest can only speak for itself.
 
-use std::{convert::Infallible, io, net::TcpListener, sync::Arc};
+use std::{convert::Infallible, io, net::TcpListener, sync::Arc, time::Duration};
 
 use anyfn_base::TaskKind;
 use bytes::Bytes;
@@ -22,6 +22,9 @@ const CONNECTIONS: usize = 64;
 /// Bytes of a refused body that are read and thrown away.
 const UNREAD_MAX: usize = 64 << 20;
 
+/// After an accept that failed.
+const PAUSE: Duration = Duration::from_millis(10);
+
 type Answered = Response<Full<Bytes>>;
 
 /// Serves until `end`. Must be called within the runtime.
@@ -30,12 +33,13 @@ pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, end: CancellationToken
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let tasks = hub.base.tasks.clone();
+    let until = end.clone();
     let accept = async move {
         loop {
             let Ok(permit) = permits.clone().acquire_owned().await else { return };
             let Ok((stream, _)) = listener.accept().await else {
-                // Out of descriptors, or a client that left: again when something else has happened.
-                tokio::task::yield_now().await;
+                // Out of descriptors, or a client that left: trying again at once would only burn a core.
+                hub.base.clock.sleep(PAUSE).await;
                 continue;
             };
             let _slower_without = stream.set_nodelay(true);
@@ -50,7 +54,9 @@ pub(crate) fn serve(listener: TcpListener, hub: Arc<Hub>, end: CancellationToken
             tasks.spawn(TaskKind::Background, "runtime api connection", connection);
         }
     };
-    tasks.spawn(TaskKind::Background, "runtime api", accept);
+    // With the listener goes the last that holds the guest's network namespace.
+    let serving = async move { until.run_until_cancelled(accept).await };
+    tasks.spawn(TaskKind::Background, "runtime api", serving);
     Ok(())
 }
 

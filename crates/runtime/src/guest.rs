@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyfn_base::Instant;
 use anyfn_core::{
     Frame, Reply, ReplyBody,
-    ports::{BringUp, Guest, GuestEvent, InvokeError, LogTarget},
+    ports::{BringUp, Died, Guest, GuestEvent, InvokeError, LogTarget},
 };
 use anyfn_types::{Billing, Error, Failure, Invocation, InvocationId};
 use async_trait::async_trait;
@@ -136,7 +136,8 @@ impl Guest for LambdaGuest {
         let with_deadline = self.call(call, deadline);
         let Some(live) = self.live.as_mut().filter(|_| self.usable) else {
             let text = "the instance was retired";
-            return Err(InvokeError::Died(failure::found("Sandbox.Failure", Some(&turn.id), text)));
+            let failure = failure::found("Sandbox.Failure", Some(&turn.id), text);
+            return Err(InvokeError::Died(Box::new(Died { failure, billing: None, log_tail: None })));
         };
         live.output.begin_tail(call.want_log_tail);
         live.output.say(self.platform.start(&turn.id));
@@ -149,7 +150,7 @@ impl Guest for LambdaGuest {
         match moment {
             Moment::Said(answer) => self.answer(turn, answer).await,
             Moment::Ended(failure, text) => Err(self.died(&turn, failure, &text).await),
-            Moment::Late => Err(InvokeError::Died(self.late(&turn).await)),
+            Moment::Late => Err(self.late(&turn).await),
         }
     }
 

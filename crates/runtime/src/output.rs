@@ -160,9 +160,11 @@ impl Output {
         (plain, framed): (PipeReader, PipeReader),
         end: &CancellationToken,
     ) -> io::Result<Arc<Self>> {
+        // With its mark a cut line is as long as a line may be: nobody behind us cuts the mark off again.
+        let whole = limits.log_line_bytes.saturating_sub(cut::TRUNCATED.len());
         let cutters = [
-            (plain, Cutter::Lines(Lines::new(limits.log_line_bytes))),
-            (framed, Cutter::Records(Records::new(limits.log_line_bytes))),
+            (plain, Cutter::Lines(Lines::new(whole))),
+            (framed, Cutter::Records(Records::new(whole))),
         ];
         let source = |(pipe, cutter): (PipeReader, Cutter)| -> io::Result<Source> {
             Ok(Source { pipe: Receiver::from_owned_fd(OwnedFd::from(pipe))?, cutter: Mutex::new(cutter) })

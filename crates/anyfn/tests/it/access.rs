@@ -62,7 +62,9 @@ fn f_without_a_key_no_server_listens_where_others_reach_it() {
     let Some(ip) = outside("f_without_a_key_no_server_listens_where_others_reach_it") else { return };
     let folder = tempfile::tempdir().unwrap();
     for listen in [SocketAddr::new(ip, 0).to_string(), "0.0.0.0:0".into(), "[::]:0".into()] {
-        let Err((status, said)) = Server::start(folder.path(), &listen, &[]) else { panic!("open at {listen}") };
+        let Err((status, said)) = Server::start(folder.path(), &listen, &[]) else {
+            panic!("open at {listen}")
+        };
         assert_eq!(status.code(), Some(1), "{said}");
         assert!(said.contains("anyfn key create"), "{said}");
     }
@@ -72,7 +74,8 @@ fn f_without_a_key_no_server_listens_where_others_reach_it() {
 #[test]
 fn f_unsigned_wrong_and_expired_requests_are_refused_in_aws_s_words() {
     let _machine = shared();
-    let Some(tenants) = Tenants::open("f_unsigned_wrong_and_expired_requests_are_refused_in_aws_s_words") else {
+    let Some(tenants) = Tenants::open("f_unsigned_wrong_and_expired_requests_are_refused_in_aws_s_words")
+    else {
         return;
     };
     tenants.server.deploy("hello", HELLO);
@@ -113,20 +116,31 @@ fn f3_another_tenant_s_names_do_not_exist() {
     let deploy = deploy.to_string();
     let ask = |method: &str, name: &str, below: &str, body: &str| {
         let glue = if below.contains('?') { '&' } else { '?' };
-        let target =
-            format!("/_anyfn/v1/functions/{name}{below}{glue}namespace=111111111111.us-east-1");
+        let target = format!("/_anyfn/v1/functions/{name}{below}{glue}namespace=111111111111.us-east-1");
         let answer = tenants.bearer(&tenants.b, method, &target, body.as_bytes());
         (answer.status, answer.text().replace(name, "NAME"))
     };
-    let routes =
-        [("PUT", "", deploy.as_str()), ("GET", "", ""), ("POST", "/invoke", "{}"), ("POST", "/invoke?mode=queue", "{}"), ("GET", "/logs", ""), ("GET", "/logs?follow=1", ""), ("DELETE", "", "")];
+    let routes = [
+        ("PUT", "", deploy.as_str()),
+        ("GET", "", ""),
+        ("POST", "/invoke", "{}"),
+        ("POST", "/invoke?mode=queue", "{}"),
+        ("GET", "/logs", ""),
+        ("GET", "/logs?follow=1", ""),
+        ("DELETE", "", ""),
+    ];
     for (method, below, body) in routes {
         let (there, absent) = (ask(method, "hidden", below, body), ask(method, "nowhere", below, body));
         assert_eq!(there, absent, "{method} {below}");
         assert_eq!(there.0, 404, "{method} {below}: {}", there.1);
         // Without a namespace the name is looked for in the caller's own account.
         if method != "PUT" {
-            let own = tenants.bearer(&tenants.b, method, &format!("/_anyfn/v1/functions/hidden{below}"), body.as_bytes());
+            let own = tenants.bearer(
+                &tenants.b,
+                method,
+                &format!("/_anyfn/v1/functions/hidden{below}"),
+                body.as_bytes(),
+            );
             assert_eq!(own.status, 404, "{method} {below}: {}", own.text());
         }
     }
@@ -145,8 +159,10 @@ fn f3_lambda_s_api_hides_another_tenant_s_functions() {
     let Some(tenants) = Tenants::open("f3_lambda_s_api_hides_another_tenant_s_functions") else { return };
     tenants.server.deploy("hidden", HELLO);
     let to = tenants.server.address;
-    let functions: Vec<_> =
-        anyfn_gateway::routes().into_iter().filter(|r| r.dialect == "aws" && r.path.contains("{FunctionName}")).collect();
+    let functions: Vec<_> = anyfn_gateway::routes()
+        .into_iter()
+        .filter(|r| r.dialect == "aws" && r.path.contains("{FunctionName}"))
+        .collect();
     assert!(functions.len() >= 5, "the table has routes of functions");
     for route in functions {
         for name in ["NAME", "arn:aws:lambda:us-east-1:111111111111:function:NAME"] {
@@ -176,9 +192,24 @@ fn f5_names_that_are_none_are_refused() {
     let server = Server::fresh(&[]);
     let before = crate::world::listing(&server.data.join("code"));
     let long = "a".repeat(10_000);
-    let names = ["..", ".", "%2e%2e", "%2e%2e%2f%2e%2e%2fetc", "a%2fb", "a%00b", "a%20b", "a%0ab", "%D0%B0dmin", "a%EF%BC%8Fb", "", &long];
+    let names = [
+        "..",
+        ".",
+        "%2e%2e",
+        "%2e%2e%2f%2e%2e%2fetc",
+        "a%2fb",
+        "a%00b",
+        "a%20b",
+        "a%0ab",
+        "%D0%B0dmin",
+        "a%EF%BC%8Fb",
+        "",
+        &long,
+    ];
     for name in names {
-        for (method, below) in [("PUT", ""), ("GET", ""), ("POST", "/invoke"), ("GET", "/logs"), ("DELETE", "")] {
+        for (method, below) in
+            [("PUT", ""), ("GET", ""), ("POST", "/invoke"), ("GET", "/logs"), ("DELETE", "")]
+        {
             let answer = server.ask(method, &format!("/_anyfn/v1/functions/{name}{below}"), b"{}");
             assert!([400, 404].contains(&answer.status), "{method} {name}{below}: {}", answer.status);
             assert!(answer.json()["code"].is_string());
@@ -222,7 +253,9 @@ def handler(event, context):
     for answer in &seen {
         assert!(!answer.text().contains(CANARY), "{}", answer.text());
     }
-    let broken = format!(r#"{{"zip":"","runtime":"python3.12","handler":"app.handler","env":{{"SECRET":"{CANARY}"}},"memory_mib":"x"}}"#);
+    let broken = format!(
+        r#"{{"zip":"","runtime":"python3.12","handler":"app.handler","env":{{"SECRET":"{CANARY}"}},"memory_mib":"x"}}"#
+    );
     let refused = server.ask("PUT", "/_anyfn/v1/functions/keeper", broken.as_bytes());
     assert_eq!(refused.status, 400);
     assert!(!refused.text().contains(CANARY), "{}", refused.text());
@@ -232,8 +265,11 @@ def handler(event, context):
         assert!(!String::from_utf8_lossy(&line).contains(CANARY), "command line of {pid}");
     }
     let environment = |pid: &i32| std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let holders: Vec<_> =
-        server.family().into_iter().filter(|pid| String::from_utf8_lossy(&environment(pid)).contains(CANARY)).collect();
+    let holders: Vec<_> = server
+        .family()
+        .into_iter()
+        .filter(|pid| String::from_utf8_lossy(&environment(pid)).contains(CANARY))
+        .collect();
     assert!(holders.len() <= 1, "only the function's own process has it: {holders:?}");
 }
 
@@ -243,7 +279,8 @@ fn f9_an_invoke_only_key_may_only_invoke() {
     let Some(tenants) = Tenants::open("f9_an_invoke_only_key_may_only_invoke") else { return };
     tenants.server.deploy("hello", HELLO);
     let to = tenants.server.address;
-    let native = |method: &str, target: &str, body: &[u8]| tenants.bearer(&tenants.caller, method, target, body);
+    let native =
+        |method: &str, target: &str, body: &[u8]| tenants.bearer(&tenants.caller, method, target, body);
     assert_eq!(native("POST", "/_anyfn/v1/functions/hello/invoke", b"{}").text(), "\"hello\"");
     let deploy = json!({ "zip": STANDARD.encode(zips::python(HELLO)), "runtime": "python3.12", "handler": "app.handler" });
     let denied = [
@@ -272,7 +309,11 @@ fn f9_an_invoke_only_key_may_only_invoke() {
         tenants.caller.send(to, "POST", "/2015-03-31/functions", create.to_string().as_bytes()),
     ] {
         assert_eq!(answer.status, 403, "{}", answer.text());
-        assert!(answer.header("x-amzn-errortype").starts_with("AccessDeniedException"), "{:?}", answer.headers);
+        assert!(
+            answer.header("x-amzn-errortype").starts_with("AccessDeniedException"),
+            "{:?}",
+            answer.headers
+        );
     }
     assert_eq!(tenants.server.returned("hello", &Value::Null), "hello");
 }
@@ -301,7 +342,9 @@ fn f10_wrong_keys_are_limited() {
 #[test]
 fn f9_a_revoked_key_opens_nothing() {
     let _machine = shared();
-    let Some(Tenants { mut server, a, b, _folder: folder, .. }) = Tenants::open("f9_a_revoked_key_opens_nothing") else {
+    let Some(Tenants { mut server, a, b, _folder: folder, .. }) =
+        Tenants::open("f9_a_revoked_key_opens_nothing")
+    else {
         return;
     };
     let listen = server.address.to_string();
@@ -315,7 +358,9 @@ fn f9_a_revoked_key_opens_nothing() {
     let server = Server::listening(folder.path(), &listen, &[]);
     let ask = |key: &Key| {
         let value = format!("Bearer {}", key.bearer());
-        http::send(server.address, "GET", "/_anyfn/v1/functions", &[("authorization", &value)], b"").unwrap().status
+        http::send(server.address, "GET", "/_anyfn/v1/functions", &[("authorization", &value)], b"")
+            .unwrap()
+            .status
     };
     assert_eq!((ask(&a), ask(&b)), (401, 200));
 }

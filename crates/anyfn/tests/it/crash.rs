@@ -114,7 +114,8 @@ fn crash_h1_every_acknowledged_event_runs_after_50_kills() {
     if !root(NAME) {
         return;
     }
-    let there = |program: &str, arg: &str| Command::new(program).arg(arg).output().is_ok_and(|o| o.status.success());
+    let there =
+        |program: &str, arg: &str| Command::new(program).arg(arg).output().is_ok_and(|o| o.status.success());
     if !there("ip", "-V") || !there("unshare", "-V") || !Path::new("/usr/bin/python3").exists() {
         return skip(NAME, "it needs ip, unshare and python3");
     }
@@ -127,7 +128,8 @@ fn crash_h1_every_acknowledged_event_runs_after_50_kills() {
         .env(INSIDE, "1")
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let (_, summary) = said.split_once("crash_h1: ").unwrap_or_else(|| panic!("it was not run: {said}"));
     println!("crash_h1: {}", summary.lines().next().unwrap_or_default());

@@ -61,8 +61,11 @@ fn h10_events_that_wait_are_run_after_the_restart() {
     let mut server = Server::on(folder.path(), &[]);
     server.deploy("later", "def handler(event, context):\n  print('ran', event['n'], flush=True)\n");
     for n in 0..40 {
-        let accepted =
-            server.ask("POST", "/_anyfn/v1/functions/later/invoke?mode=queue", json!({ "n": n }).to_string().as_bytes());
+        let accepted = server.ask(
+            "POST",
+            "/_anyfn/v1/functions/later/invoke?mode=queue",
+            json!({ "n": n }).to_string().as_bytes(),
+        );
         assert_eq!(accepted.status, 202);
     }
     let family = server.family();
@@ -89,7 +92,9 @@ fn h10_a_second_signal_ends_at_once() {
         scope.spawn(|| server.send("POST", "/_anyfn/v1/functions/endless/invoke", b"250"));
         busy(&server, "endless");
         server.signal(Signal::INT);
-        until("the drain is announced", || fs::read_to_string(&server.log).unwrap().contains("draining").then_some(()));
+        until("the drain is announced", || {
+            fs::read_to_string(&server.log).unwrap().contains("draining").then_some(())
+        });
         server.signal(Signal::INT);
         // Only this end closes the connection that the thread reads from.
     });

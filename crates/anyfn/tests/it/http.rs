@@ -38,7 +38,8 @@ pub(crate) fn send(
     body: &[u8],
 ) -> io::Result<Answer> {
     let mut stream = connect(to)?;
-    let mut head = format!("{method} {target} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    let mut head =
+        format!("{method} {target} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         head += &format!("host: {to}\r\n");
     }

@@ -58,10 +58,16 @@ fn g3_forged_traces_are_bounded() {
     let server = Server::fresh(&[]);
     server.deploy("traced", HELLO);
     let path = "/2015-03-31/functions/traced/invocations";
-    let (long, lineage) = ("x".repeat(30_000), format!("Root=1-5759e988-bd862e3fe1be46a994272793;Lineage={}", "a:1|".repeat(5000)));
+    let (long, lineage) = (
+        "x".repeat(30_000),
+        format!("Root=1-5759e988-bd862e3fe1be46a994272793;Lineage={}", "a:1|".repeat(5000)),
+    );
     let forged = [
         ("x-amzn-trace-id", long.as_str()),
-        ("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Self=\t;_X=$(id)"),
+        (
+            "x-amzn-trace-id",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Self=\t;_X=$(id)",
+        ),
         ("x-amzn-trace-id", lineage.as_str()),
         ("traceparent", "00-ffffffffffffffffffffffffffffffff-ffffffffffffffff-zz"),
         ("traceparent", long.as_str()),
@@ -72,7 +78,10 @@ fn g3_forged_traces_are_bounded() {
         let answer = http::send(server.address, "POST", path, &[header], b"{}").unwrap();
         assert_eq!(answer.status, 200, "{} {:.60}: {}", header.0, header.1, answer.text());
         let seen = answer.json().as_str().unwrap().to_owned();
-        assert!(seen.len() <= 128 && seen.bytes().all(|b| b.is_ascii_alphanumeric() || b"=-;:|".contains(&b)), "{seen}");
+        assert!(
+            seen.len() <= 128 && seen.bytes().all(|b| b.is_ascii_alphanumeric() || b"=-;:|".contains(&b)),
+            "{seen}"
+        );
     }
     let baggage = "k=v,".repeat(16_384);
     let answer = http::send(server.address, "POST", path, &[("baggage", &baggage)], b"{}");
@@ -97,13 +106,20 @@ fn g4_another_tenant_s_log_is_not_there() {
     assert_eq!(ask("hidden").0, 404);
     assert_eq!(ask("hidden"), ask("absent"));
     if !anyfn_gateway::routes().iter().any(|route| route.operation == "logs.FilterLogEvents") {
-        return skip("g4_another_tenant_s_log_is_not_there", "the part with CloudWatch Logs: it is not served");
+        return skip(
+            "g4_another_tenant_s_log_is_not_there",
+            "the part with CloudWatch Logs: it is not served",
+        );
     }
     let events = |account: &str, group: &str| {
-        let credential = format!("AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=00");
+        let credential = format!(
+            "AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/logs/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={:064}",
+            0
+        );
         let headers = [
             ("x-amz-target", "Logs_20140328.FilterLogEvents"),
             ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-date", "20260101T000000Z"),
             ("authorization", credential.as_str()),
         ];
         let body = json!({ "logGroupName": group }).to_string();
@@ -147,7 +163,12 @@ def handler(event, context):
     let expected = before + billed as f64;
     assert!((metric(&server, "anyfn_billed_milliseconds_total") - expected).abs() < 0.5);
     let recent = server.ask("GET", "/_anyfn/v1/functions/forger", b"").json();
-    let recorded: u64 = recent["recent"].as_array().unwrap().iter().map(|r| r["billing"]["billed_ms"].as_u64().unwrap()).sum();
+    let recorded: u64 = recent["recent"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["billing"]["billed_ms"].as_u64().unwrap())
+        .sum();
     assert_eq!(recorded, billed);
 }
 
@@ -166,7 +187,9 @@ fn g6_a_slow_reader_blocks_no_function() {
     let before = server.rss();
     let mut readers: Vec<_> = (0..8).map(|_| http::connect(server.address).unwrap()).collect();
     for reader in &mut readers {
-        reader.write_all(b"GET /_anyfn/v1/functions/talker/logs?follow=1&limit=1 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        reader
+            .write_all(b"GET /_anyfn/v1/functions/talker/logs?follow=1&limit=1 HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
         let mut first = [0; 12];
         reader.read_exact(&mut first).unwrap();
         assert_eq!(&first, b"HTTP/1.1 200");

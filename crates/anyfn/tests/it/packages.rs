@@ -38,7 +38,11 @@ fn refused(server: &Server, what: &str, zip: &[u8]) {
     assert!(["package_invalid", "package_too_large"].contains(&code.as_str()), "{what}: {}", native.text());
     let aws = create(server, "bad", zip);
     assert_eq!(aws.status, 400, "{what}: {}", aws.text());
-    assert!(aws.header("x-amzn-errortype").starts_with("InvalidParameterValueException"), "{what}: {:?}", aws.headers);
+    assert!(
+        aws.header("x-amzn-errortype").starts_with("InvalidParameterValueException"),
+        "{what}: {:?}",
+        aws.headers
+    );
     assert_eq!(server.ask("GET", "/_anyfn/v1/functions/bad", b"").status, 404, "{what}");
     let after = listing(&server.data);
     assert_eq!(after.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "{what} left something");
@@ -58,15 +62,28 @@ fn a1_names_that_lead_out_are_refused() {
     let server = Server::fresh(&[]);
     server.deploy("first", PROBE);
     let names: [&[u8]; 12] = [
-        b"../../x", b"/x", b"C:\\x", b"a\\..\\..\\x", b"a\0b", b"a/../../x", b"..", b"a/..", b"//x", b"\\\\host\\x", b"./../x", b"",
+        b"../../x",
+        b"/x",
+        b"C:\\x",
+        b"a\\..\\..\\x",
+        b"a\0b",
+        b"a/../../x",
+        b"..",
+        b"a/..",
+        b"//x",
+        b"\\\\host\\x",
+        b"./../x",
+        b"",
     ];
     for name in names {
         refused(&server, &String::from_utf8_lossy(name), &named(name, 0o100_644));
     }
     // A link out, and a file through a link.
-    let link = |target: &str| Entry { name: b"link".to_vec(), data: target.into(), mode: 0o120_777, deflate: false };
+    let link =
+        |target: &str| Entry { name: b"link".to_vec(), data: target.into(), mode: 0o120_777, deflate: false };
     for target in ["/etc", "../..", "../../../../etc/shadow"] {
-        let through = Entry { name: b"link/x".to_vec(), data: b"x".to_vec(), mode: 0o100_644, deflate: false };
+        let through =
+            Entry { name: b"link/x".to_vec(), data: b"x".to_vec(), mode: 0o100_644, deflate: false };
         refused(&server, target, &zips::zip(&[file("app.py", PROBE), link(target), through]));
     }
 }
@@ -118,7 +135,8 @@ fn a4_entries_are_counted() {
     let many = |folder: bool| {
         let mut archive = Archive::default();
         for nr in 0..100_001 {
-            let (name, mode) = if folder { (format!("{nr}/"), 0o040_755) } else { (nr.to_string(), 0o100_644) };
+            let (name, mode) =
+                if folder { (format!("{nr}/"), 0o040_755) } else { (nr.to_string(), 0o100_644) };
             archive.add(&Entry { name: name.into(), data: Vec::new(), mode, deflate: false });
         }
         archive.finish()
@@ -138,12 +156,25 @@ fn a6_odd_kinds_and_modes_come_to_nothing() {
         return;
     }
     let server = Server::fresh(&[]);
-    let look = "import stat\nout = {f: oct(os.lstat('/var/task/' + f).st_mode) for f in os.listdir('/var/task')}";
-    let kinds = [("fifo", 0o010_644), ("char", 0o020_666), ("block", 0o060_666), ("socket", 0o140_777), ("none", 0o100_000), ("all", 0o107_777)];
+    let look =
+        "import stat\nout = {f: oct(os.lstat('/var/task/' + f).st_mode) for f in os.listdir('/var/task')}";
+    let kinds = [
+        ("fifo", 0o010_644),
+        ("char", 0o020_666),
+        ("block", 0o060_666),
+        ("socket", 0o140_777),
+        ("none", 0o100_000),
+        ("all", 0o107_777),
+    ];
     for (what, mode) in kinds {
         let answer = server.try_deploy("odd", &named(what.as_bytes(), mode), &json!({}));
         if answer.status != 200 {
-            assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("package_invalid")), "{what}: {}", answer.text());
+            assert_eq!(
+                (answer.status, &answer.json()["code"]),
+                (400, &json!("package_invalid")),
+                "{what}: {}",
+                answer.text()
+            );
             continue;
         }
         let said = server.returned("odd", &json!({ "code": look }));
@@ -169,7 +200,10 @@ fn a7_a_broken_upload_makes_no_version_and_can_be_sent_again() {
     let body = json!({ "zip": zip, "runtime": "python3.12", "handler": "app.handler" }).to_string();
     for part in [0, 10, body.len() / 2, body.len() - 1] {
         let mut stream = http::connect(server.address).unwrap();
-        let head = format!("PUT /_anyfn/v1/functions/cut HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "PUT /_anyfn/v1/functions/cut HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(&body.as_bytes()[..part]).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
@@ -186,7 +220,10 @@ fn a7_a_broken_upload_makes_no_version_and_can_be_sent_again() {
     assert_eq!(listing(&server.data).difference(&before).collect::<Vec<_>>(), Vec::<&String>::new());
     server.deploy("cut", PROBE);
     if !served("PublishVersion") {
-        return skip("a7_a_broken_upload_makes_no_version_and_can_be_sent_again", "the part with PublishVersion: it is not served");
+        return skip(
+            "a7_a_broken_upload_makes_no_version_and_can_be_sent_again",
+            "the part with PublishVersion: it is not served",
+        );
     }
     let wrong = json!({ "CodeSha256": STANDARD.encode([7; 32]) });
     let answer = server.ask("POST", "/2015-03-31/functions/cut/versions", wrong.to_string().as_bytes());

@@ -24,7 +24,8 @@ impl Key {
             .args(args)
             .output()
             .unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{said}");
         let key: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
         let text = |name: &str| key[name].as_str().unwrap().to_owned();
@@ -69,7 +70,9 @@ impl Key {
         }
         let signature = hex::encode(mac(&key, &text));
         let id = &self.id;
-        format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}")
+        format!(
+            "AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders=host;x-amz-date, Signature={signature}"
+        )
     }
 }
 

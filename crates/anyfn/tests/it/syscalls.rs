@@ -25,15 +25,48 @@ fn c5_c16_privileged_system_calls_are_denied_to_functions() {
     let server = Server::fresh(&[]);
     server.deploy("probe", PROBE);
     let calls = [
-        ("mount", 165), ("umount2", 166), ("pivot_root", 155), ("chroot", 161), ("fsopen", 430), ("open_tree", 428),
-        ("move_mount", 429), ("mount_setattr", 442), ("unshare", 272), ("setns", 308), ("bpf", 321),
-        ("perf_event_open", 298), ("userfaultfd", 323), ("io_uring_setup", 425), ("io_uring_enter", 426),
-        ("io_uring_register", 427), ("keyctl", 250), ("add_key", 248), ("request_key", 249), ("init_module", 175),
-        ("finit_module", 313), ("delete_module", 176), ("open_by_handle_at", 304), ("name_to_handle_at", 303),
-        ("kexec_load", 246), ("reboot", 169), ("swapon", 167), ("acct", 163), ("quotactl", 179), ("settimeofday", 164),
-        ("clock_settime", 227), ("adjtimex", 159), ("sethostname", 170), ("setdomainname", 171), ("ptrace", 101),
-        ("process_vm_readv", 310), ("process_vm_writev", 311), ("kcmp", 312), ("syslog", 103), ("iopl", 172),
-        ("ioperm", 173), ("vhangup", 153),
+        ("mount", 165),
+        ("umount2", 166),
+        ("pivot_root", 155),
+        ("chroot", 161),
+        ("fsopen", 430),
+        ("open_tree", 428),
+        ("move_mount", 429),
+        ("mount_setattr", 442),
+        ("unshare", 272),
+        ("setns", 308),
+        ("bpf", 321),
+        ("perf_event_open", 298),
+        ("userfaultfd", 323),
+        ("io_uring_setup", 425),
+        ("io_uring_enter", 426),
+        ("io_uring_register", 427),
+        ("keyctl", 250),
+        ("add_key", 248),
+        ("request_key", 249),
+        ("init_module", 175),
+        ("finit_module", 313),
+        ("delete_module", 176),
+        ("open_by_handle_at", 304),
+        ("name_to_handle_at", 303),
+        ("kexec_load", 246),
+        ("reboot", 169),
+        ("swapon", 167),
+        ("acct", 163),
+        ("quotactl", 179),
+        ("settimeofday", 164),
+        ("clock_settime", 227),
+        ("adjtimex", 159),
+        ("sethostname", 170),
+        ("setdomainname", 171),
+        ("ptrace", 101),
+        ("process_vm_readv", 310),
+        ("process_vm_writev", 311),
+        ("kcmp", 312),
+        ("syslog", 103),
+        ("iopl", 172),
+        ("ioperm", 173),
+        ("vhangup", 153),
     ];
     let numbers: Vec<i32> = calls.iter().map(|(_, number)| *number).collect();
     // All ones, not zeros: `unshare(0)` does nothing and may be allowed.
@@ -57,7 +90,9 @@ fn c6_other_ways_to_call_the_kernel_are_closed() {
     server.deploy("probe", PROBE);
     let clone3 = format!("{CALL}\nout = call(435, 0, 0)");
     assert_eq!(server.returned("probe", &json!({ "code": clone3 })), "ENOSYS");
-    for flag in [0x1000_0000_u32, 0x0002_0000, 0x2000_0000, 0x0800_0000, 0x0400_0000, 0x4000_0000, 0x0200_0000] {
+    for flag in
+        [0x1000_0000_u32, 0x0002_0000, 0x2000_0000, 0x0800_0000, 0x0400_0000, 0x4000_0000, 0x0200_0000]
+    {
         let code = format!("{CALL}\nout = call(56, {flag} | 17, 0, 0, 0, 0)");
         assert_eq!(server.returned("probe", &json!({ "code": code })), "EPERM", "clone {flag:#x}");
     }

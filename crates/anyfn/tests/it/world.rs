@@ -90,7 +90,8 @@ impl Server {
     }
 
     pub(crate) fn listening(folder: &Path, listen: &str, args: &[&str]) -> Self {
-        Self::start(folder, listen, args).unwrap_or_else(|(status, text)| panic!("no server: {status}\n{text}"))
+        Self::start(folder, listen, args)
+            .unwrap_or_else(|(status, text)| panic!("no server: {status}\n{text}"))
     }
 
     /// The error is how it ended and what it said.
@@ -214,10 +215,13 @@ impl Drop for Server {
 /// A process and all below it.
 pub(crate) fn family(root: i32) -> BTreeSet<i32> {
     let mut all = BTreeSet::from([root]);
-    let parents: Vec<(i32, i32)> = processes().into_iter().filter_map(|pid| Some((pid, parent(pid)?))).collect();
+    let parents: Vec<(i32, i32)> =
+        processes().into_iter().filter_map(|pid| Some((pid, parent(pid)?))).collect();
     loop {
         let before = all.len();
-        all.extend(parents.iter().filter(|(_, up)| all.contains(up)).map(|(pid, _)| *pid).collect::<Vec<_>>());
+        all.extend(
+            parents.iter().filter(|(_, up)| all.contains(up)).map(|(pid, _)| *pid).collect::<Vec<_>>(),
+        );
         if all.len() == before {
             return all;
         }
@@ -268,18 +272,6 @@ impl Leftovers {
     pub(crate) fn gone(data: &Path, family: &BTreeSet<i32>) {
         for _ in 0..6000 {
             if Self::of(data, family) == Self::default() {
-                return;
-            }
-            pause();
-        }
-        panic!("left behind: {:#?}", Self::of(data, family));
-    }
-
-    /// Like `gone`, but the groups' folders may stay until the next start.
-    pub(crate) fn gone_but_folders(data: &Path, family: &BTreeSet<i32>) {
-        for _ in 0..6000 {
-            let left = Self { cgroups: Vec::new(), ..Self::of(data, family) };
-            if left == Self::default() {
                 return;
             }
             pause();

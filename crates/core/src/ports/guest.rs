@@ -4,8 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use anyfn_base::Instant;
-use anyfn_types::{Error, Failure, Function, InstanceId, Invocation, InvocationId, Version};
+use anyfn_types::{Billing, Error, Failure, Function, InstanceId, Invocation, InvocationId, Version};
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use super::{Isolation, LogSink, Network, Root};
 use crate::Reply;
@@ -44,8 +45,9 @@ impl std::fmt::Debug for BringUp {
 /// Why an instance did not come up.
 #[derive(Debug)]
 pub enum StartError {
-    /// The function's code failed in its init phase; the waiting call gets this as its answer.
-    Function(Failure),
+    /// The function's code failed in its init phase; the waiting call gets this as its answer, with the last 4 KiB of
+    /// what was logged.
+    Function { failure: Failure, log_tail: Option<Bytes> },
     /// The platform could not start it.
     Platform(Error),
 }
@@ -54,9 +56,18 @@ pub enum StartError {
 #[derive(Debug)]
 pub enum InvokeError {
     /// The guest ended, ran out of time or of memory: the failure is the call's answer and the instance must be retired.
-    Died(Failure),
+    Died(Box<Died>),
     /// The platform broke; the instance must be retired.
     Platform(Error),
+}
+
+/// The end of a guest in the middle of a call.
+#[derive(Debug)]
+pub struct Died {
+    pub failure: Failure,
+    pub billing: Option<Billing>,
+    /// The last 4 KiB of the call's log, if it was wanted.
+    pub log_tail: Option<Bytes>,
 }
 
 /// What a guest tells between calls.

@@ -90,7 +90,8 @@ impl Native {
         let parts: Vec<&str> = path.split('/').collect();
         let invokes = matches!(parts.as_slice(), ["functions", _, "invoke"]);
         let action = if invokes { Action::Invoke } else { Action::Admin };
-        let namespace = access::namespace(&self.0.namespace, &request.caller, action, query.get("namespace"))?;
+        let namespace =
+            access::namespace(&self.0.namespace, &request.caller, action, query.get("namespace"))?;
         let call = Call { services: &self.0, request, namespace, query };
         match (&request.parts.method, parts.as_slice()) {
             (&Method::GET, ["server"]) => Ok(anyfn_web::json(StatusCode::OK, &call.server())),

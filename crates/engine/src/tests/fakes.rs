@@ -13,7 +13,7 @@ use anyfn_base::{Base, Instant};
 use anyfn_core::{
     NewFunction, Outcome, Registry, Reply, ReplyBody,
     ports::{
-        Artifacts, BringUp, Capabilities, Contract, Guest, GuestEvent, InvokeError, Isolation, LogLine,
+        Artifacts, BringUp, Capabilities, Contract, Died, Guest, GuestEvent, InvokeError, Isolation, LogLine,
         LogSink, LogTarget, Package, Root, Sandbox, SandboxSpec, StartError,
     },
 };
@@ -79,7 +79,7 @@ impl Contract for Fake {
         self.0.starts.fetch_add(1, Ordering::SeqCst);
         self.0.start_gate.acquire().await.unwrap().forget();
         if let Some(failure) = self.0.init_error.lock().unwrap().clone() {
-            return Err(StartError::Function(failure));
+            return Err(StartError::Function { failure, log_tail: None });
         }
         let live = self.0.live.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.most.fetch_max(live, Ordering::SeqCst);
@@ -114,7 +114,10 @@ impl Guest for FakeGuest {
         self.script.entered.notify_one();
         let result = match &call.body[..] {
             b"fail" => Err(failure("Boom")),
-            b"die" => return Err(InvokeError::Died(failure("Runtime.ExitError"))),
+            b"die" => {
+                let failure = failure("Runtime.ExitError");
+                return Err(InvokeError::Died(Box::new(Died { failure, billing: None, log_tail: None })));
+            }
             b"gate" => {
                 self.script.gate.acquire().await.unwrap().forget();
                 Ok(ReplyBody::Whole(Bytes::from_static(b"through")))

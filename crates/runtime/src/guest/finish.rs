@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyfn_core::ports::InvokeError;
+use anyfn_core::ports::{Died, InvokeError};
 use anyfn_types::{Billing, Failure, MIB};
 
 use super::{LOOK_AFTER, LambdaGuest, Turn};
@@ -55,18 +55,29 @@ impl LambdaGuest {
             live.output.drain();
             live.output.say(self.platform.exited(Some(&turn.id), text, &failure.error_type));
         }
-        self.finish(turn, Status::Error, Some(&failure.error_type)).await;
-        InvokeError::Died(failure)
+        let billing = self.finish(turn, Status::Error, Some(&failure.error_type)).await;
+        self.gone(failure, billing)
     }
 
-    pub(super) async fn late(&mut self, turn: &Turn) -> Failure {
+    fn gone(&self, failure: Failure, billing: Billing) -> InvokeError {
+        let log_tail = self.live.as_ref().and_then(|live| live.output.take_tail());
+        InvokeError::Died(Box::new(Died { failure, billing: Some(billing), log_tail }))
+    }
+
+    pub(super) async fn late(&mut self, turn: &Turn) -> InvokeError {
+        let (failure, billing) = self.too_late(turn).await;
+        self.gone(failure, billing)
+    }
+
+    /// The call's time is over: said in the log, and the instance is lost.
+    pub(super) async fn too_late(&mut self, turn: &Turn) -> (Failure, Billing) {
         self.usable = false;
         if let Some(live) = &self.live {
             live.output.drain();
             let text = failure::timed_out_text(turn.timeout);
             live.output.say(self.platform.timed_out(&turn.id, &text));
         }
-        self.finish(turn, Status::Timeout, None).await;
-        failure::timed_out(&turn.id, turn.timeout)
+        let billing = self.finish(turn, Status::Timeout, None).await;
+        (failure::timed_out(&turn.id, turn.timeout), billing)
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyfn_base::Instant;
-use anyfn_core::ports::{BringUp, InvokeError, LogTarget, StartError};
+use anyfn_core::ports::{BringUp, Died, InvokeError, LogTarget, StartError};
 
 use super::{FAR_MS, LambdaGuest, Turn};
 use crate::{
@@ -68,10 +68,12 @@ impl LambdaGuest {
         let (mut live, starting) =
             Live::start(self.shared.clone(), &self.with, &self.log).await.map_err(NotUp::Start)?;
         let runtime = runtime_version(&self.with.version.config.runtime);
+        live.output.begin_tail(true);
         live.output.say(self.platform.init_start(&runtime, self.with.initialization));
         let trouble = match live.init(starting, until).await {
             Ok(()) => {
                 live.output.drain();
+                live.output.begin_tail(false);
                 self.live = Some(live);
                 return Ok(());
             }
@@ -79,8 +81,11 @@ impl LambdaGuest {
         };
         let took = self.shared.base.clock.now() - started;
         live.output.drain();
-        let (lines, not_up) = self.init_trouble(trouble, took);
+        let (lines, mut not_up) = self.init_trouble(trouble, took);
         live.output.say(lines.into_iter().flatten());
+        if let NotUp::Start(StartError::Function { log_tail, .. }) = &mut not_up {
+            *log_tail = live.output.take_tail();
+        }
         // Whole and now, because another one may begin under the same id.
         live.destroy(self.with.instance).await;
         Err(not_up)
@@ -93,12 +98,12 @@ impl LambdaGuest {
             Trouble::TimedOut => ([report(Status::Timeout, None), None], NotUp::TimedOut),
             Trouble::Failed(failure) => {
                 let line = report(Status::Error, Some(&failure.error_type));
-                ([line, None], NotUp::Start(StartError::Function(failure)))
+                ([line, None], NotUp::Start(StartError::Function { failure, log_tail: None }))
             }
             Trouble::Exited(failure, text) => {
                 let exited = self.platform.exited(None, &text, &failure.error_type);
                 let line = report(Status::Error, Some(&failure.error_type));
-                ([exited, line], NotUp::Start(StartError::Function(failure)))
+                ([exited, line], NotUp::Start(StartError::Function { failure, log_tail: None }))
             }
             Trouble::Platform(error) => ([None, None], NotUp::Start(StartError::Platform(error))),
         }
@@ -110,14 +115,14 @@ impl LambdaGuest {
             return Ok(());
         }
         let far = turn.started + Duration::from_millis(FAR_MS);
-        let failure = match self.init(turn.deadline.unwrap_or(far)).await {
+        let (failure, log_tail) = match self.init(turn.deadline.unwrap_or(far)).await {
             Ok(()) => return Ok(()),
-            Err(NotUp::TimedOut) => failure::timed_out(&turn.id, turn.timeout),
-            Err(NotUp::Start(StartError::Function(failure))) => failure,
+            Err(NotUp::TimedOut) => (failure::timed_out(&turn.id, turn.timeout), None),
+            Err(NotUp::Start(StartError::Function { failure, log_tail })) => (failure, log_tail),
             Err(NotUp::Start(StartError::Platform(error))) => return Err(InvokeError::Platform(error)),
         };
         self.usable = false;
-        Err(InvokeError::Died(failure))
+        Err(InvokeError::Died(Box::new(Died { failure, billing: None, log_tail })))
     }
 }
 

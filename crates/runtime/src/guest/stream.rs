@@ -27,7 +27,7 @@ impl LambdaGuest {
                 Moment::Said(Answer::StreamEnd) => Frame::End,
                 Moment::Said(Answer::StreamFailed(failure)) => Frame::Failed(failure),
                 Moment::Late => {
-                    let failure = self.late(turn).await;
+                    let failure = self.too_late(turn).await.0;
                     let _gone = stream.try_send(Frame::Failed(failure));
                     return false;
                 }

@@ -38,7 +38,7 @@ fn setup(what: &'static str) -> impl Fn(io::Error) -> StartError {
 impl From<NoPlan> for StartError {
     fn from(why: NoPlan) -> Self {
         match why {
-            NoPlan::Function(failure) => Self::Function(failure),
+            NoPlan::Function(failure) => Self::Function { failure, log_tail: None },
             NoPlan::Host(error) => Self::Platform(error.into()),
         }
     }
@@ -105,7 +105,8 @@ impl Live {
         let external = roots.extensions();
         if external.len() > EXTENSIONS_MAX {
             let text = format!("Extension limit ({EXTENSIONS_MAX}) reached");
-            return Err(StartError::Function(failure::found("Extension.LaunchError", None, &text)));
+            let failure = failure::found("Extension.LaunchError", None, &text);
+            return Err(StartError::Function { failure, log_tail: None });
         }
         let end = CancellationToken::new();
         let spec = sandbox_spec(with, &plan, &shared);
@@ -148,11 +149,9 @@ impl Live {
                 fds: pipes.output().map_err(setup("pipes"))?,
             };
             let launch = |_| {
-                StartError::Function(failure::found(
-                    "Extension.LaunchError",
-                    None,
-                    &format!("extension {name} could not be started"),
-                ))
+                let text = format!("extension {name} could not be started");
+                let failure = failure::found("Extension.LaunchError", None, &text);
+                StartError::Function { failure, log_tail: None }
             };
             let id = self.sandbox.spawn(spec).await.map_err(launch)?;
             self.extensions.push((id, name.clone()));

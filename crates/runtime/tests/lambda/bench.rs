@@ -225,7 +225,7 @@ impl Bench {
     /// The failure of an init phase that must fail.
     pub(crate) async fn fails(&self, spec: Spec) -> Failure {
         match self.start(spec).await {
-            Err(StartError::Function(failure)) => failure,
+            Err(StartError::Function { failure, .. }) => failure,
             Err(StartError::Platform(error)) => panic!("the platform failed: {error:?}"),
             Ok(_) => panic!("the instance came up"),
         }
@@ -279,7 +279,7 @@ impl Up {
     /// The failure of a call after which the guest is lost.
     pub(crate) async fn dies(&mut self, body: &str) -> Failure {
         let died = match self.try_invoke(body).await {
-            Err(InvokeError::Died(failure)) => failure,
+            Err(InvokeError::Died(died)) => died.failure,
             other => panic!("the guest did not die: {other:?}"),
         };
         assert!(!self.guest.settled().await);
