@@ -18,7 +18,7 @@ for runtime in ("dotnet8", "go1.x", "python2.7", "nodejs8.10"):
         lam.invoke(FunctionName=name)
         raise AssertionError(f"{name} was called")
     except lam.exceptions.ClientError as fault:
-        same(fault.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 502), True, str(fault))
+        same((fault.response["ResponseMetadata"]["HTTPStatusCode"], fault.response["Error"]["Code"]), (502, "InvalidRuntimeException"), str(fault))
 access_point = f"arn:aws:elasticfilesystem:{REGION}:{ACCOUNT}:access-point/fsap-12345678901234567"
 made = create(lam, "kept", VpcConfig={"SubnetIds": ["subnet-12345678"], "SecurityGroupIds": ["sg-12345678"]}, SnapStart={"ApplyOn": "PublishedVersions"},
               FileSystemConfigs=[{"Arn": access_point, "LocalMountPath": "/mnt/data"}], DeadLetterConfig={"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"},
