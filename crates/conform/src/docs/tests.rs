@@ -11,7 +11,7 @@ fn lines_stand_under_their_topics_with_their_cases() {
     let cases = [
         case("aws/two", "topic = \"STS\"\nworks = [\"b\"]"),
         case("aws/one", "topic = \"Invoke\"\nworks = [\"a\"]\ndiffers = [\"c\"]"),
-        case("native/other", "topic = \"Invoke\"\nworks = [\"not here\"]"),
+        case("native/other", "topic = \"Invoke\"\nworks = [\"of native\"]"),
     ];
     let page = page(&cases);
     let works = page.find("### Invoke\n\n- a (`aws/one`)").unwrap();
@@ -19,5 +19,5 @@ fn lines_stand_under_their_topics_with_their_cases() {
     assert!(page.contains("## Differs\n\n### Invoke\n\n- c (`aws/one`)"));
     assert!(page.contains("## Not yet\n\nNothing that a case shows."));
     assert!(page.contains("| lambda.Invoke | aws/two, aws/one |"));
-    assert!(!page.contains("not here"));
+    assert!(!page.contains("of native"));
 }

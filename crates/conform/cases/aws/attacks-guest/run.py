@@ -3,7 +3,7 @@ from conform import *
 lam = client("lambda")
 create(lam, "probe", python(open("probe.py").read()), Timeout=30, MemorySize=256)
 secret = os.environ["ANYFN_SERVER_DATA"]
-seen = run(lam, "probe", {"paths": [secret, secret + "/store", "/etc/shadow", "/root/.bashrc", "/root/.ssh", "/var/run/docker.sock", "/proc/kcore", "/proc/1/environ", "/dev/mem"],
+seen = run(lam, "probe", {"paths": [secret, secret + "/store", "/etc/shadow", *(f"/root/{name}" for name in (".bashrc", ".ssh")), "/var/run/docker.sock", "/proc/kcore", "/proc/1/environ", "/dev/mem"],
                           "pid": int(os.environ["ANYFN_SERVER_PID"]), "port": int(os.environ["ANYFN_PORT"])})
 for path, what in seen["paths"].items():
     same(what in ("ENOENT", "EACCES", "EPERM"), True, f"{path}: {what}")

@@ -57,6 +57,7 @@ pub(crate) fn translate(error: &Error) -> ServiceError {
         "revision_mismatch" => stale_revision("GetFunction/GetAlias").said(),
         "package_invalid" => error::INVALID_PARAMETER_VALUE
             .say("Could not unzip uploaded file. Please check your file, then try to upload again."),
+        "runtime_unknown" => error::INVALID_RUNTIME.say(&error.public),
         "package_too_large" => error::INVALID_PARAMETER_VALUE.say(&error.public),
         "reserved_concurrency_exceeded" => throttled("ReservedFunctionConcurrentInvocationLimitExceeded"),
         "account_concurrency_exceeded" => throttled("ConcurrentInvocationLimitExceeded"),

@@ -66,3 +66,10 @@ fn f_a_refused_signature_keeps_the_code_that_clients_act_on() {
     assert_eq!(ask("key_unknown", Protocol::Json11), expect("UnrecognizedClientException", 400));
     assert_eq!(ask("unauthenticated", Protocol::RestJson), None);
 }
+
+#[test]
+fn a_call_of_a_function_whose_runtime_nobody_knows_is_no_fault_of_its_parameters() {
+    let error = Error::new(Kind::Invalid, "runtime_unknown", "`cobol85` is no runtime");
+    let said = lambda::translate(&error);
+    assert_eq!((said.code.as_ref(), said.status), ("InvalidRuntimeException", 502));
+}
