@@ -199,9 +199,10 @@ fn g6_a_slow_reader_blocks_no_function() {
     }
     let grown = server.rss().saturating_sub(before);
     assert!(grown < 96 << 20, "the platform grew by {grown}");
-    // All of it is in the log all the same.
-    let count = server.lines("talker").iter().filter(|line| line.starts_with("yyyy")).count();
-    assert_eq!(count, 151 * 200);
+    // What is not in the log, because the disk was slower than the talker, was counted.
+    let kept = server.lines("talker").iter().filter(|line| line.starts_with("yyyy")).count();
+    let dropped = metric(&server, "anyfn_log_lines_dropped_total");
+    assert!(kept <= 151 * 200 && kept as f64 + dropped >= 151.0 * 200.0, "{kept} kept, {dropped} dropped");
     drop(readers);
     assert_eq!(server.returned("talker", &json!({})), 200);
 }
