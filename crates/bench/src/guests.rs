@@ -70,7 +70,9 @@ pub(crate) fn all(root: &Path) -> anyhow::Result<Vec<Guest>> {
     } else {
         eprintln!("left out: python (no python3 here)");
     }
-    if let Some(version) = version("node", "console.log('nodejs'+process.versions.node.split('.')[0]+'.x')", "-e") {
+    if let Some(version) =
+        version("node", "console.log('nodejs'+process.versions.node.split('.')[0]+'.x')", "-e")
+    {
         guests.push(Guest {
             name: "node",
             runtime: Box::leak(version.into_boxed_str()),
@@ -105,7 +107,8 @@ fn native(root: &Path) -> anyhow::Result<String> {
     let out = root.join("target/bench-native");
     std::fs::create_dir_all(out.parent().context("target")?)?;
     let source = root.join("crates/bench/native/hello.rs");
-    let status = Command::new("rustc").args(["--edition", "2024", "-O", "-o"]).arg(&out).arg(&source).status()?;
+    let status =
+        Command::new("rustc").args(["--edition", "2024", "-O", "-o"]).arg(&out).arg(&source).status()?;
     if !status.success() {
         bail!("rustc could not build {}", source.display());
     }

@@ -27,7 +27,13 @@ impl Client {
     }
 
     /// `headers` end in CRLF each.
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> anyhow::Result<Answer> {
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> anyhow::Result<Answer> {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n{headers}\r\n",
             self.address,
@@ -77,7 +83,13 @@ impl Client {
     }
 
     /// As `send`; an answer that is no success is an error.
-    pub(crate) fn ok(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub(crate) fn ok(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> anyhow::Result<Vec<u8>> {
         let answer = self.send(method, path, headers, body)?;
         if !(200..300).contains(&answer.status) {
             bail!("{method} {path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));

@@ -82,7 +82,8 @@ pub(crate) fn deploy(client: &mut Client, guest: &Guest, name: &str) -> anyhow::
     let body = json!({
         "zip": guest.zip, "runtime": guest.runtime, "handler": guest.handler, "timeout_ms": 30000, "url": true
     });
-    let answer = client.ok("PUT", &format!("/_anyfn/v1/functions/{name}"), "", body.to_string().as_bytes())?;
+    let answer =
+        client.ok("PUT", &format!("/_anyfn/v1/functions/{name}"), "", body.to_string().as_bytes())?;
     Ok(serde_json::from_slice(&answer)?)
 }
 
@@ -181,23 +182,28 @@ fn warm(binary: &Path, guest: &Guest) -> anyhow::Result<Vec<Row>> {
     let mut api = server.client()?;
     let described = deploy(&mut api, guest, "warm")?;
     let url = described["url"].as_str().context("the function's address")?.to_owned();
-    let url_path = url.split_once("/_url/").map(|(_, id)| format!("/_url/{id}")).context("the address' path")?;
+    let url_path =
+        url.split_once("/_url/").map(|(_, id)| format!("/_url/{id}")).context("the address' path")?;
     let (direct, mut through_url) = (Direct::start(guest)?, server.client()?);
     let mut bare = direct.client()?;
     let path = invoke_path("warm");
     let (mut a, mut u, mut d) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..WARM_CALLS + 200 {
-        let timed = |work: &mut dyn FnMut() -> anyhow::Result<Vec<u8>>, into: &mut Vec<f64>| -> anyhow::Result<()> {
-            let begun = Instant::now();
-            work()?;
-            if n >= 200 {
-                into.push(micros(begun.elapsed()));
-            }
-            Ok(())
-        };
+        let timed =
+            |work: &mut dyn FnMut() -> anyhow::Result<Vec<u8>>, into: &mut Vec<f64>| -> anyhow::Result<()> {
+                let begun = Instant::now();
+                work()?;
+                if n >= 200 {
+                    into.push(micros(begun.elapsed()));
+                }
+                Ok(())
+            };
         timed(&mut || bare.ok("POST", "/", "", EVENT), &mut d)?;
         timed(&mut || api.ok("POST", &path, "", EVENT), &mut a)?;
-        timed(&mut || through_url.ok("POST", &url_path, "content-type: application/json\r\n", EVENT), &mut u)?;
+        timed(
+            &mut || through_url.ok("POST", &url_path, "content-type: application/json\r\n", EVENT),
+            &mut u,
+        )?;
     }
     let (a, u, d) = (Samples::new(a), Samples::new(u), Samples::new(d));
     let row = |what: String, samples: &Samples, target| Row {

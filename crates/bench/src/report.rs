@@ -29,7 +29,9 @@ fn figure(value: f64) -> String {
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut out = String::from("| line | median | p99 | beside it, in the same run | ratio | target | samples |\n|---|---|---|---|---|---|---|\n");
+    let mut out = String::from(
+        "| line | median | p99 | beside it, in the same run | ratio | target | samples |\n|---|---|---|---|---|---|---|\n",
+    );
     for row in rows {
         let p99 = row.p99.map(figure).unwrap_or_default();
         let (beside, ratio) = row.beside.as_ref().map_or_else(Default::default, |(what, value)| {
@@ -53,7 +55,8 @@ fn write(rows: &[Row]) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(&path).context("SPECIFICATION.md")?;
     let (head, rest) = text.split_once(BEGIN).context("the table's beginning")?;
     let (_, tail) = rest.split_once(END).context("the table's end")?;
-    let machine = format!("Machine: {} cores, {} of memory, {}; shared with other work.", cores(), memory(), kernel());
+    let machine =
+        format!("Machine: {} cores, {} of memory, {}; shared with other work.", cores(), memory(), kernel());
     std::fs::write(&path, format!("{head}{BEGIN}\n{machine}\n\n{}{END}{tail}", table(rows)))?;
     Ok(())
 }

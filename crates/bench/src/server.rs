@@ -34,7 +34,8 @@ impl Server {
             .with_context(|| format!("start {}", binary.display()))?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("its output")?).read_line(&mut line)?;
-        let Some(address) = line.trim().strip_prefix("anyfn ready http://").and_then(|a| a.parse().ok()) else {
+        let Some(address) = line.trim().strip_prefix("anyfn ready http://").and_then(|a| a.parse().ok())
+        else {
             let _ = child.kill();
             bail!("the server did not become ready: {line:?}");
         };

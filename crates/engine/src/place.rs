@@ -15,8 +15,8 @@ use futures_util::FutureExt as _;
 
 use crate::{
     Engine, Shared,
-    sweep::wanted,
     pool::{Asked, Back, Instance, Pool, Refusal},
+    sweep::wanted,
 };
 
 impl Shared {

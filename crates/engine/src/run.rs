@@ -115,7 +115,8 @@ fn refused(
     let outcome = match refusal {
         Refusal::Function(failure, log_tail) => {
             let contract = engine.contract(&resolved.version);
-            let failure = contract.map_or_else(|_| failure.clone(), |c| c.addressed(failure.clone(), call.id));
+            let failure =
+                contract.map_or_else(|_| failure.clone(), |c| c.addressed(failure.clone(), call.id));
             record(engine, resolved, call, Recorded::FunctionFailed, None);
             Ok(Outcome::Replied(failed(resolved, call, (failure, log_tail), None, true)))
         }

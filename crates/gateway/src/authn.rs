@@ -36,6 +36,21 @@ pub(crate) struct Identity {
 pub(crate) const DEFAULT_ACCOUNT: &str = "000000000000";
 
 impl Keys {
+    /// Before a body is read: strangers without a known key send nothing past the head. Errors as of `identify`.
+    pub(crate) fn admit(
+        &self,
+        parts: &Parts,
+        trust: Trust,
+        target: &Target,
+        peer: SocketAddr,
+    ) -> Result<(), Error> {
+        match (trust, target) {
+            (Trust::Local, _) | (_, Target::Url { .. } | Target::Code) => Ok(()),
+            (Trust::Keys, Target::Native) => self.bearer(parts, peer).map(drop),
+            (Trust::Keys, _) => self.known_signer(parts, peer),
+        }
+    }
+
     /// Errors: `unauthenticated` and SigV4's own codes.
     pub(crate) async fn identify(
         &self,
@@ -61,7 +76,11 @@ fn signed(parts: &Parts) -> bool {
 }
 
 fn anonymous() -> Identity {
-    let caller = Caller { account: String::new(), key: KeyId(String::new()), rights: Rights { invoke: false, admin: false } };
+    let caller = Caller {
+        account: String::new(),
+        key: KeyId(String::new()),
+        rights: Rights { invoke: false, admin: false },
+    };
     Identity { caller, service: None, region: None, body: None }
 }
 

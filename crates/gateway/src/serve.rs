@@ -96,6 +96,9 @@ impl Gateway {
             Target::Url { .. } => self.aws.url_body_limit(),
             _ => DEPLOY_BYTES,
         };
+        if let Err(error) = self.keys.admit(&parts, trust, &target, peer) {
+            return self.refuse(&target, &parts, &error);
+        }
         let held = match self.bodies.read(&self.base.clock, body, limit).await {
             Ok(held) => held,
             Err(error) => return self.refuse(&target, &parts, &error),

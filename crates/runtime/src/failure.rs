@@ -24,7 +24,8 @@ pub(crate) fn addressed(failure: Failure, id: &str) -> Failure {
         return failure;
     }
     let payload = serde_json::from_slice::<serde_json::Value>(&failure.payload).ok();
-    let text = payload.as_ref().and_then(|p| p["errorMessage"].as_str()?.strip_prefix("Error: ").map(str::to_owned));
+    let text =
+        payload.as_ref().and_then(|p| p["errorMessage"].as_str()?.strip_prefix("Error: ").map(str::to_owned));
     match text {
         Some(text) => found(&failure.error_type, Some(id), &text),
         None => failure,

@@ -12,7 +12,10 @@ const TEMPLATES: [Template; 3] = [
     Template {
         name: "hello-python",
         about: "a Python function that greets",
-        files: &[("lambda_function.py", include_str!("../../../../examples/hello-python/lambda_function.py"))],
+        files: &[(
+            "lambda_function.py",
+            include_str!("../../../../examples/hello-python/lambda_function.py"),
+        )],
     },
     Template {
         name: "hello-node",

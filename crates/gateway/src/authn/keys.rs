@@ -96,7 +96,8 @@ impl Keys {
 
     /// From now on the key opens nothing. Errors: `key_not_found`.
     pub async fn revoke(&self, id: &str) -> Result<(), Error> {
-        let removed = self.0.known.write().unwrap_or_else(PoisonError::into_inner).remove(&KeyId(id.to_owned()));
+        let removed =
+            self.0.known.write().unwrap_or_else(PoisonError::into_inner).remove(&KeyId(id.to_owned()));
         if removed.is_none() {
             return Err(Error::not_found("key_not_found", "there is no such key; see `anyfn key ls`"));
         }
@@ -121,7 +122,9 @@ impl Keys {
         self.guard(peer)?;
         let Some(caller) = self.bearer_caller(parts) else {
             self.wrong(peer);
-            return Err(unauthenticated("this server asks for a key: set ANYFN_KEY=ID.SECRET (see `anyfn key create`)"));
+            return Err(unauthenticated(
+                "this server asks for a key: set ANYFN_KEY=ID.SECRET (see `anyfn key create`)",
+            ));
         };
         Ok(Identity { caller, service: None, region: None, body: None })
     }
@@ -139,13 +142,27 @@ impl Keys {
         self.bearer_caller(parts).is_some_and(|caller| caller.rights.admin)
     }
 
+    /// Signed at all, by a key that is there: what can be told from the head.
+    pub(super) fn known_signer(&self, parts: &Parts, peer: SocketAddr) -> Result<(), Error> {
+        self.guard(peer)?;
+        let signed = Signed::parse(&as_signed(parts));
+        let known = |signed: Signed| self.known().contains_key(&KeyId(signed.credential.access_key));
+        match signed.map(known) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.refusal(Refusal::UnknownKey, peer)),
+            Err(refusal) => Err(self.refusal(refusal, peer)),
+        }
+    }
+
+    fn refusal(&self, refusal: Refusal, peer: SocketAddr) -> Error {
+        self.wrong(peer);
+        Error::from(refusal)
+    }
+
     /// AWS Signature Version 4: headers, presigned queries, signed chunks.
     pub(super) fn verified(&self, parts: &Parts, body: &Bytes, peer: SocketAddr) -> Result<Identity, Error> {
         self.guard(peer)?;
-        self.verify(parts, body).map_err(|refusal| {
-            self.wrong(peer);
-            Error::from(refusal)
-        })
+        self.verify(parts, body).map_err(|refusal| self.refusal(refusal, peer))
     }
 
     fn verify(&self, parts: &Parts, body: &Bytes) -> Result<Identity, Refusal> {

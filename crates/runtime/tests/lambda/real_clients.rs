@@ -52,7 +52,8 @@ async fn awslambdaric_serves_a_python_package() {
 
 #[tokio::test]
 async fn aws_lambda_ric_serves_a_node_package() {
-    let Some(client) = part("aws-lambda-ric/node_modules").filter(|part| part.join("aws-lambda-ric").is_dir())
+    let Some(client) =
+        part("aws-lambda-ric/node_modules").filter(|part| part.join("aws-lambda-ric").is_dir())
     else {
         return;
     };

@@ -13,7 +13,10 @@ const MAKERS: [&str; 3] = ["::invalid(", "::not_found(", "::internal("];
 
 pub(super) fn find(tree: &Tree) -> Vec<Finding> {
     let mut codes: BTreeMap<&str, String> = BTreeMap::new();
-    for (path, text) in tree.shipped_rust().filter(|(path, _)| path.starts_with("crates/") && !NO_ERRORS.iter().any(|part| path.contains(part))) {
+    for (path, text) in tree
+        .shipped_rust()
+        .filter(|(path, _)| path.starts_with("crates/") && !NO_ERRORS.iter().any(|part| path.contains(part)))
+    {
         for (at, code) in codes_in(shipped_part(text)) {
             let line = text[..at].lines().count().max(1);
             codes.entry(code).or_insert_with(|| format!("{path}:{line}"));

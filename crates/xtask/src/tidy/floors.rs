@@ -26,7 +26,8 @@ pub(super) fn find(tree: &Tree) -> Vec<Finding> {
         for (section, number, line) in lines(text).filter(|(section, ..)| section.ends_with("dependencies")) {
             let other = dependency(line);
             let Some(below) = floors.get(other) else { continue };
-            let for_tests = section.ends_with("dev-dependencies") && (other == "anyfn-testkit" || below <= floor);
+            let for_tests =
+                section.ends_with("dev-dependencies") && (other == "anyfn-testkit" || below <= floor);
             if !(below < floor || (*floor == 0 && *below == 0) || for_tests) {
                 let what = format!("`{name}` on floor {floor} must not know `{other}` on floor {below}");
                 found.push(fail(format!("{path}:{number}"), what));
