@@ -4,6 +4,7 @@
 //! not read. Parts: `models` gets the pinned package, `schema` writes the tables, `types` the structs, `service` the rest.
 
 mod models;
+pub(crate) use models::setup_vectors;
 mod schema;
 mod service;
 mod types;

@@ -8,9 +8,21 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
+    codegen,
     parts::{Kind, PARTS, Part},
     sh,
 };
+
+const SIGNATURE_SUITE: &str = "aws-sigv4@1.6.4";
+/// Program and the Debian package that has it: what native runtime clients are built with, and what tests use.
+const TOOLS: [(&str, &str); 6] = [
+    ("autoconf", "autoconf"),
+    ("automake", "automake"),
+    ("libtoolize", "libtool"),
+    ("cmake", "cmake"),
+    ("ip", "iproute2"),
+    ("mkfs.ext4", "e2fsprogs"),
+];
 
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
@@ -43,6 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 pub(crate) fn fetch(args: &Args) -> Result<Vec<&'static Part>> {
     let dir = sh::parts_dir();
     fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+    build_tools(&dir.join("tools.log"))?;
     let wanted = |part: &&Part| args.names.is_empty() || args.names.iter().any(|name| name == part.name);
     let mut missing = Vec::new();
     for part in PARTS.iter().filter(wanted) {
@@ -61,7 +74,62 @@ pub(crate) fn fetch(args: &Args) -> Result<Vec<&'static Part>> {
             missing.push(part);
         }
     }
+    if args.names.is_empty() {
+        told("botocore's protocol test vectors", codegen::setup_vectors());
+        told("AWS's signature test suite", signature_suite(&dir));
+    }
     Ok(missing)
+}
+
+/// The tests that want it say by name that they skip.
+fn told(what: &str, done: Result<()>) {
+    if let Err(error) = done {
+        println!("setup: COULD NOT BE HAD: {what} ({error:#})");
+    }
+}
+
+/// AWS's published suite ships inside a crate of its SDK.
+fn signature_suite(dir: &Path) -> Result<()> {
+    let (name, version) = SIGNATURE_SUITE.split_once('@').context("the suite's pin")?;
+    let suite = dir.join(name);
+    if suite.is_dir() {
+        return Ok(());
+    }
+    println!("setup: fetching AWS's signature test suite ({SIGNATURE_SUITE})");
+    let home = dir.join("signature-suite");
+    fs::create_dir_all(home.join("src")).context("create the suite's folder")?;
+    fs::write(home.join("src/lib.rs"), "").context("write the suite's crate")?;
+    let package = "[package]\nname = \"suite\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
+    let manifest = format!("{package}[dependencies]\n{name} = \"={version}\"\n");
+    fs::write(home.join("Cargo.toml"), manifest).context("write the suite's crate")?;
+    let log = dir.join("signature-suite.log");
+    let mut vendor = sh::cargo();
+    vendor.args(["vendor", "--manifest-path"]).arg(home.join("Cargo.toml")).arg(home.join("all"));
+    anyhow::ensure!(sh::quiet(&mut vendor, &log)?, "{}", tail(&log, 6));
+    fs::rename(home.join("all").join(name), suite).context("keep the suite")?;
+    remove(&home)
+}
+
+/// What the parts are built with, from Debian's packages where we may install them.
+fn build_tools(log: &Path) -> Result<()> {
+    let missing = TOOLS.iter().filter(|(program, _)| !on_path(program));
+    let packages: Vec<_> = missing.map(|(_, package)| *package).collect();
+    if packages.is_empty() || !on_path("apt-get") {
+        return Ok(());
+    }
+    println!("setup: installing {}", packages.join(" "));
+    sh::quiet(sh::command("apt-get").args(["update", "-q"]), log)?;
+    let mut install = sh::command("apt-get");
+    install.args(["install", "-q", "-y", "--no-install-recommends"]).args(&packages);
+    if !sh::quiet(&mut install, log)? {
+        println!("setup: COULD NOT BE HAD: {}\n{}", packages.join(" "), tail(log, 6));
+    }
+    Ok(())
+}
+
+fn on_path(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
 pub(crate) fn summary(missing: &[&Part]) -> String {
