@@ -66,13 +66,13 @@ async fn json_by_level() {
         LogFormat::Json,
         Some("WARN"),
         &expect![[r#"
-        {"record":{"initializationType":"on-demand","metrics":{"durationMs":10000.0},"phase":"init","status":"timeout"},"time":"2023-11-14T22:13:20.123Z","type":"platform.initReport"}
-        {"record":{"errorType":"Runtime.ExitError","initializationType":"on-demand","metrics":{"durationMs":5.0},"phase":"init","status":"error"},"time":"2023-11-14T22:13:20.123Z","type":"platform.initReport"}
-        {"record":{"errorType":"ValueError","requestId":"ID","status":"error"},"time":"2023-11-14T22:13:20.123Z","type":"platform.runtimeDone"}
-        {"record":{"errorType":"ValueError","metrics":{"billedDurationMs":103,"durationMs":1.23,"maxMemoryUsedMB":33,"memorySizeMB":128},"requestId":"ID","status":"error"},"time":"2023-11-14T22:13:20.123Z","type":"platform.report"}
-        {"record":{"requestId":"ID","status":"timeout"},"time":"2023-11-14T22:13:20.123Z","type":"platform.runtimeDone"}
-        {"record":{"metrics":{"billedDurationMs":103,"durationMs":1.23,"maxMemoryUsedMB":33,"memorySizeMB":128},"requestId":"ID","status":"timeout"},"time":"2023-11-14T22:13:20.123Z","type":"platform.report"}
-    "#]],
+            {"time":"2023-11-14T22:13:20.123Z","type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"timeout","metrics":{"durationMs":10000.0}}}
+            {"time":"2023-11-14T22:13:20.123Z","type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"error","metrics":{"durationMs":5.0},"errorType":"Runtime.ExitError"}}
+            {"time":"2023-11-14T22:13:20.123Z","type":"platform.runtimeDone","record":{"requestId":"ID","status":"error","errorType":"ValueError"}}
+            {"time":"2023-11-14T22:13:20.123Z","type":"platform.report","record":{"requestId":"ID","status":"error","metrics":{"durationMs":1.23,"billedDurationMs":103,"memorySizeMB":128,"maxMemoryUsedMB":33},"errorType":"ValueError"}}
+            {"time":"2023-11-14T22:13:20.123Z","type":"platform.runtimeDone","record":{"requestId":"ID","status":"timeout"}}
+            {"time":"2023-11-14T22:13:20.123Z","type":"platform.report","record":{"requestId":"ID","status":"timeout","metrics":{"durationMs":1.23,"billedDurationMs":103,"memorySizeMB":128,"maxMemoryUsedMB":33}}}
+        "#]],
     );
     let count = |level| everything(&log(LogFormat::Json, Some(level))).lines().count();
     assert_eq!([count("DEBUG"), count("INFO"), count("WARN")], [10, 9, 6]);

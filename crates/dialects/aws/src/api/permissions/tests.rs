@@ -29,9 +29,9 @@ fn a_statement_is_printed_in_aws_order() {
     let statement = Statement::allow("s1", who, "lambda:InvokeFunction", "arn:f".into(), &on);
     let wanted = concat!(
         r#"{"Sid":"s1","Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"lambda:InvokeFunction","#,
-        r#""Resource":"arn:f","Condition":{"ArnLike":{"AWS:SourceArn":"arn:aws:s3:::b"},"#,
+        r#""Resource":"arn:f","Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE","AWS:SourceAccount":"123456789012"},"#,
         r#""Bool":{"lambda:InvokedViaFunctionUrl":"true"},"#,
-        r#""StringEquals":{"AWS:SourceAccount":"123456789012","lambda:FunctionUrlAuthType":"NONE"}}}"#
+        r#""ArnLike":{"AWS:SourceArn":"arn:aws:s3:::b"}}}"#
     );
     assert_eq!(statement.print(), wanted);
     let policy = print_policy([statement.record(None)].iter()).unwrap();

@@ -40,29 +40,29 @@ fn a_whole_event() {
     let event = ask(request, b"{\"x\":1}", None);
     expect![[r#"
         {
-          "body": "{\"x\":1}",
+          "version": "2.0",
+          "routeKey": "$default",
+          "rawPath": "/my%20path/x",
+          "rawQueryString": "a=1&b=%20x+y&a=2&c",
           "cookies": [
             "k=v",
             "n=w"
           ],
           "headers": {
-            "accept": "a,b",
-            "content-type": "application/json; charset=utf-8",
-            "host": "127.0.0.1:4566",
             "user-agent": "curl/8",
+            "content-type": "application/json; charset=utf-8",
+            "accept": "a,b",
+            "host": "127.0.0.1:4566",
             "x-amzn-trace-id": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
             "x-forwarded-for": "203.0.113.7",
             "x-forwarded-port": "4566",
             "x-forwarded-proto": "http"
           },
-          "isBase64Encoded": false,
           "queryStringParameters": {
             "a": "1,2",
             "b": " x y",
             "c": ""
           },
-          "rawPath": "/my%20path/x",
-          "rawQueryString": "a=1&b=%20x+y&a=2&c",
           "requestContext": {
             "accountId": "anonymous",
             "apiId": "abc",
@@ -81,8 +81,8 @@ fn a_whole_event() {
             "time": "12/Mar/2020:19:03:58 +0000",
             "timeEpoch": 1584039838123
           },
-          "routeKey": "$default",
-          "version": "2.0"
+          "body": "{\"x\":1}",
+          "isBase64Encoded": false
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&event).unwrap());
 }
