@@ -42,25 +42,24 @@ impl Shared {
     }
 }
 
-/// A live instance for the call; the bool says that it was started for it.
+/// A live instance for the call.
 pub(crate) async fn place(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance, Refusal> {
     loop {
         let asked = pool.ask(engine.0.base.clock.now(), engine.0.settings.limits.waiting_calls);
-        let (instance, start) = match asked {
-            Asked::Warm(instance) => (Ok(instance), false),
+        let mut instance = match asked {
+            Asked::Warm(instance) => instance,
             Asked::Refused(refusal) => return Err(refusal),
             Asked::Wait { grant, start } => {
                 if start {
                     spawn_start(engine, pool);
                 }
-                (grant.await.unwrap_or_else(|_| Err(draining())), start)
+                grant.await.unwrap_or_else(|_| Err(draining()))?
             }
         };
-        let mut instance = instance?;
         if usable(&mut instance).await {
             return Ok(instance);
         }
-        engine.discard(pool, instance, start);
+        engine.discard(pool, instance);
     }
 }
 
@@ -86,7 +85,7 @@ fn draining() -> Refusal {
 
 impl Engine {
     /// A busy instance that turned out dead: forget and retire it.
-    fn discard(&self, pool: &Arc<Pool>, instance: Instance, _started: bool) {
+    fn discard(&self, pool: &Arc<Pool>, instance: Instance) {
         if pool.lost(false) {
             spawn_start(self, pool);
         }
