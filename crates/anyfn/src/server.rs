@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{print::Printer, settings::ServerArgs};
 
+pub(crate) use compose::sealed;
 pub(crate) use guests::{capabilities, lambda};
 
 /// What retiring instances gets even where calls have used up the time to drain.

@@ -9,7 +9,7 @@
 //! - `frame`, `op`, `scan`, `segments`, `mark`: how changes lie on disk.
 //! - `batch`, `commit`, `writer`, `compact`: how they get there, and how space is given back.
 //! - `recover`: how the store starts after any end.
-//! - `records`, `queues`, `logs`, `blobs`: the four ports.
+//! - `records`, `queues`, `logs`, `blobs`: the four ports. `sealed`: records that are encrypted on disk.
 //!
 //! Must not know: functions, versions, invocations, or any platform.
 
@@ -28,6 +28,7 @@ mod queues;
 mod records;
 mod recover;
 mod scan;
+mod sealed;
 mod segments;
 mod shared;
 mod store;
@@ -39,4 +40,5 @@ mod tests;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 
+pub use sealed::Sealed;
 pub use store::{Options, Store};

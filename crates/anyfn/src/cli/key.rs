@@ -8,7 +8,7 @@ use anyfn_policy::{Rights, StoredKey};
 use anyfn_store::Store;
 use clap::{Args, Subcommand};
 
-use crate::{print::Printer, settings};
+use crate::{print::Printer, server, settings};
 
 #[derive(Args, Debug)]
 pub(crate) struct KeyArgs {
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: KeyArgs, print: &Printer) -> anyhow::Result<ExitCo
     let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default())
         .await
         .map_err(public)?;
-    let keys = Keys::open(base, store.records()).await.map_err(public)?;
+    let keys = Keys::open(base.clone(), server::sealed(&base, &store, &dir)?).await.map_err(public)?;
     match args.action {
         Action::Create { account, invoke_only } => {
             let rights = Rights { invoke: true, admin: !invoke_only };

@@ -8,14 +8,14 @@ use anyfn_artifact::Roots;
 use anyfn_base::Base;
 use anyfn_core::{
     Registry,
-    ports::{Artifacts, Contract, Network},
+    ports::{Artifacts, Contract, Network, Records},
 };
 use anyfn_dialect_aws::Aws;
 use anyfn_dialect_native::Native;
 use anyfn_engine::{Engine, Ports, Settings};
 use anyfn_gateway::{Gateway, Keys};
 use anyfn_logs::Logs;
-use anyfn_store::Store;
+use anyfn_store::{Sealed, Store};
 use anyhow::Context as _;
 
 use super::{Running, guests, refuse_open};
@@ -38,13 +38,14 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     let store = Store::open(base.clone(), dir.join("store"), anyfn_store::Options::default())
         .await
         .map_err(public)?;
-    let keys = Keys::open(base.clone(), store.records()).await.map_err(public)?;
+    let records = sealed(&base, &store, &dir)?;
+    let keys = Keys::open(base.clone(), records.clone()).await.map_err(public)?;
     refuse_open(args, keys.any())?;
     let bound = bind_all(args).await?;
     let logs = Logs::open(base.clone(), store.records(), store.log(), anyfn_logs::Options::default());
     let roots = Roots::new(base.clone(), dir.join("code"), store.blobs(), limits.clone()).map_err(public)?;
     let artifacts: Arc<dyn Artifacts> = Arc::new(roots);
-    let registry = Registry::new(base.clone(), store.records());
+    let registry = Registry::new(base.clone(), records);
     let lambda = guests::lambda(base.clone(), &dir, args.runtimes)?;
     let isolation = guests::isolation(&base, &dir, args, &lambda).await?;
     let capabilities = isolation.capabilities();
@@ -89,6 +90,12 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
         one.serve(&base, gateway.clone(), options.clone());
     }
     Ok(Running { base, gateway, engine, logs, store, addresses, drain: Duration::from_secs(args.drain) })
+}
+
+/// Functions and keys, sealed with the data folder's own key.
+pub(crate) fn sealed(base: &Base, store: &Store, dir: &Path) -> anyhow::Result<Arc<dyn Records>> {
+    let sealed = Sealed::open(base.clone(), store.records(), &dir.join("seal.key"));
+    Ok(Arc::new(sealed.map_err(|e| anyhow::anyhow!("{}", e.public))?))
 }
 
 async fn bind_all(args: &ServerArgs) -> anyhow::Result<Vec<anyfn_gateway::Bound>> {

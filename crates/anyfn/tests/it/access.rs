@@ -271,6 +271,15 @@ def handler(event, context):
         .filter(|pid| String::from_utf8_lossy(&environment(pid)).contains(CANARY))
         .collect();
     assert!(holders.len() <= 1, "only the function's own process has it: {holders:?}");
+    let held = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
+    let segments = std::fs::read_dir(folder.path().join("store/log")).unwrap();
+    let mut looked_at = 0;
+    for segment in segments {
+        let bytes = std::fs::read(segment.unwrap().path()).unwrap();
+        looked_at += bytes.len();
+        assert!(!held(&bytes), "the store's bytes");
+    }
+    assert!(looked_at > 0, "there is a store");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    http,
     isolation::PROBE,
     world::{Leftovers, Server, alone, listing, now, root, shared, until},
 };
@@ -477,4 +478,28 @@ fn d12_functions_that_nobody_calls_again_cost_nothing() {
     let mut server = server;
     server.kill();
     Leftovers::gone(&data, &family);
+}
+
+/// 100 MiB of zeros in 100 KiB: nobody unpacks them, so nothing counts but what came.
+#[test]
+fn b11_a_body_with_an_encoding_is_never_unpacked() {
+    let _machine = shared();
+    if !root("b11_a_body_with_an_encoding_is_never_unpacked") {
+        return;
+    }
+    let packed = std::process::Command::new("sh").args(["-c", "head -c 104857600 /dev/zero | gzip"]).output();
+    let bomb = packed.unwrap().stdout;
+    assert!(bomb.len() < 1 << 20, "gzip made {} bytes", bomb.len());
+    let server = open(&[]);
+    let before = server.rss();
+    for target in
+        ["/2015-03-31/functions/near/invocations", "/2015-03-31/functions", "/_anyfn/v1/functions/near"]
+    {
+        let method = if target.starts_with("/_anyfn") { "PUT" } else { "POST" };
+        let answer =
+            http::send(server.address, method, target, &[("content-encoding", "gzip")], &bomb).unwrap();
+        assert_eq!(answer.status, 400, "{target}: {:.200}", answer.text());
+    }
+    assert!(server.rss().saturating_sub(before) < 32 * MIB);
+    assert!(server.returned("near", &json!({}))[0].is_u64());
 }
