@@ -272,7 +272,7 @@ def handler(event, context):
         .collect();
     assert!(holders.len() <= 1, "only the function's own process has it: {holders:?}");
     let held = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
-    let segments = std::fs::read_dir(folder.path().join("store/log")).unwrap();
+    let segments = std::fs::read_dir(server.data.join("store/log")).unwrap();
     let mut looked_at = 0;
     for segment in segments {
         let bytes = std::fs::read(segment.unwrap().path()).unwrap();
