@@ -45,7 +45,7 @@ impl Shared {
 /// A live instance for the call.
 pub(crate) async fn place(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance, Refusal> {
     loop {
-        let asked = pool.ask(engine.0.base.clock.now(), engine.0.settings.limits.waiting_calls);
+        let asked = pool.ask(engine.0.base.clock.now(), &engine.0.settings.limits);
         let mut instance = match asked {
             Asked::Warm(instance) => instance,
             Asked::Refused(refusal) => return Err(refusal),

@@ -12,12 +12,14 @@ use std::{
 
 use anyfn_base::Instant;
 use anyfn_core::ports::Guest;
-use anyfn_types::{Error, Failure, Function, InstanceId, Version};
+use anyfn_types::{Error, Failure, Function, InstanceId, Kind, Limits, Version};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 /// Failed starts in a row before callers are told the last error instead of starting again at once.
 const PATIENCE: u32 = 3;
+/// The window in which starts for waiting calls are counted.
+const SCALE_UP_WINDOW: Duration = Duration::from_secs(10);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -58,6 +60,8 @@ struct State {
     /// Busy instances that have answered and will be idle in a moment.
     settling: usize,
     failing: Option<Failing>,
+    /// When the window began, and starts in it.
+    scaled_up: Option<(Instant, u32)>,
     /// The version was replaced or deleted: nothing goes back to idle.
     closed: bool,
 }
@@ -97,7 +101,7 @@ impl Pool {
     }
 
     /// A warm instance, or a place in the queue and whether to start one.
-    pub(crate) fn ask(&self, now: Instant, waiting_max: usize) -> Asked {
+    pub(crate) fn ask(&self, now: Instant, limits: &Limits) -> Asked {
         let mut state = self.lock();
         if let Some(instance) = state.idle.pop() {
             state.busy += 1;
@@ -106,13 +110,24 @@ impl Pool {
         if let Some(refusal) = state.refuse(now) {
             return Asked::Refused(refusal);
         }
-        if state.waiting.len() >= waiting_max {
-            let error = Error::new(anyfn_types::Kind::Throttled, "too_many_waiting", "Rate Exceeded.");
-            return Asked::Refused(Refusal::Platform(Arc::new(error)));
+        if state.waiting.len() >= limits.waiting_calls {
+            return Asked::Refused(throttled(Error::new(
+                Kind::Throttled,
+                "too_many_waiting",
+                "Rate Exceeded.",
+            )));
         }
         let (sender, grant) = oneshot::channel();
         state.waiting.push_back(sender);
         let start = state.wants_start();
+        if start && !state.may_scale_up(now, limits.scale_up_per_10s) {
+            state.waiting.pop_back();
+            return Asked::Refused(throttled(Error::new(
+                Kind::Throttled,
+                "scale_up_exceeded",
+                "Rate Exceeded.",
+            )));
+        }
         state.starting += usize::from(start);
         Asked::Wait { grant, start }
     }
@@ -236,7 +251,19 @@ impl Pool {
     }
 }
 
+fn throttled(error: Error) -> Refusal {
+    Refusal::Platform(Arc::new(error))
+}
+
 impl State {
+    /// Counts a start for a waiting call, if the window has room for it.
+    fn may_scale_up(&mut self, now: Instant, most: u32) -> bool {
+        let (began, count) =
+            self.scaled_up.filter(|(began, _)| now - *began < SCALE_UP_WINDOW).unwrap_or((now, 0));
+        self.scaled_up = Some((began, count.saturating_add(1)));
+        count < most
+    }
+
     fn wants_start(&mut self) -> bool {
         self.waiting.retain(|waiting| !waiting.is_closed());
         self.waiting.len() > self.starting + self.settling

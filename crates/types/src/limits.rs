@@ -47,6 +47,8 @@ pub struct Limits {
     pub pids: u32,
     /// Open files of one process. Default 1,024.
     pub open_files: u64,
+    /// Instances of one version that may be started for waiting calls within 10 seconds. Default 1,000.
+    pub scale_up_per_10s: u32,
     /// Starts of instances that may run at once. Default 64.
     pub starts_at_once: usize,
     /// Calls of one function that may wait for an instance. Default 4,096.
@@ -75,6 +77,7 @@ impl Default for Limits {
             cpu_millis_min: 1000,
             pids: 1024,
             open_files: 1024,
+            scale_up_per_10s: 1000,
             starts_at_once: 64,
             waiting_calls: 4096,
         }

@@ -178,3 +178,21 @@ async fn a_dry_run_runs_nothing() {
     assert_eq!(error.kind, Kind::NotFound);
     assert_eq!(world.script.starts.load(SeqCst), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_past_the_rate_is_told_so_and_may_come_again_later() {
+    let mut settings = settings();
+    settings.limits.scale_up_per_10s = 3;
+    let world = World::new(settings).await;
+    let held = join_all((0..3).map(|_| world.engine.invoke(world.call("f", "gate", Mode::Wait))));
+    let fourth = async {
+        world.until(|s| s.ran.load(SeqCst) == 3).await;
+        let error = world.engine.invoke(world.call("f", "{}", Mode::Wait)).await.unwrap_err();
+        assert_eq!((error.kind, error.code), (Kind::Throttled, "scale_up_exceeded"));
+        world.base.clock.sleep(std::time::Duration::from_secs(10)).await;
+        assert!(world.engine.invoke(world.call("f", "{}", Mode::Wait)).await.is_ok());
+        world.script.gate.add_permits(3);
+    };
+    tokio::join!(held, fourth);
+    assert_eq!(world.script.starts.load(SeqCst), 4);
+}
