@@ -152,8 +152,8 @@ fn inputs_key(path: &Path, project: &Project) -> anyhow::Result<String> {
     Ok(key)
 }
 
-/// FNV-1a: names cache entries, guards nothing.
-fn fingerprint(bytes: &[u8]) -> u64 {
+/// FNV-1a: names folders and cache entries, guards nothing.
+pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
 }
 

@@ -188,7 +188,7 @@ async fn deliver(engine: &Engine, queue: &str, leased: Leased) {
 
 async fn attempt(engine: &Engine, queue: &str, leased: &Leased, call: Invocation) -> Next {
     let registry = &engine.0.ports.registry;
-    let draw = engine.0.base.random.unit();
+    let draw = || engine.0.base.random.unit();
     let resolved = registry.resolve(&call.namespace, &call.function, call.qualifier.as_ref(), draw).await;
     let resolved = match resolved {
         Ok(resolved) => resolved,

@@ -168,7 +168,7 @@ impl Invoke for Engine {
             return Err(Error::new(Kind::Unavailable, "draining", "the server is shutting down; try again"));
         }
         admit::size(&call, &self.0.settings.limits)?;
-        let draw = self.0.base.random.unit();
+        let draw = || self.0.base.random.unit();
         let registry = &self.0.ports.registry;
         let resolved =
             registry.resolve(&call.namespace, &call.function, call.qualifier.as_ref(), draw).await?;

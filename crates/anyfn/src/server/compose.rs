@@ -19,6 +19,7 @@ use anyfn_store::{Sealed, Store};
 use anyhow::Context as _;
 
 use super::{Running, guests, refuse_open};
+use crate::local::fingerprint;
 use crate::settings::{EgressMode, IsolationMode, ServerArgs};
 
 fn public(error: anyfn_types::Error) -> anyhow::Error {
@@ -123,10 +124,5 @@ fn check_isolation(args: &ServerArgs, capabilities: &anyfn_core::ports::Capabili
 
 /// A name for what the server makes outside of its data folder; the same for the same folder.
 pub(super) fn name_of(dir: &Path) -> String {
-    let hash = dir
-        .as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
-    format!("{hash:016x}")
+    format!("{:016x}", fingerprint(dir.as_os_str().as_encoded_bytes()))
 }

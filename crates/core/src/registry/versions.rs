@@ -116,13 +116,14 @@ impl Registry {
         Ok(version)
     }
 
-    /// What a call with this qualifier runs. An alias with two versions picks by weight, `draw` in 0.0..1.0.
+    /// What a call with this qualifier runs. An alias with two versions picks by weight; only then is `draw` asked for a
+    /// number in 0.0..1.0.
     pub async fn resolve(
         &self,
         namespace: &Namespace,
         name: &FunctionName,
         qualifier: Option<&Qualifier>,
-        draw: f64,
+        draw: impl FnOnce() -> f64 + Send,
     ) -> Result<Resolved, Error> {
         let function = self.get(namespace, name).await?;
         let number = match qualifier {
@@ -193,10 +194,8 @@ pub fn revision_mismatch() -> Error {
     )
 }
 
-fn route(function: &Function, alias: &str, draw: f64) -> Result<u64, Error> {
+fn route(function: &Function, alias: &str, draw: impl FnOnce() -> f64) -> Result<u64, Error> {
     let alias = function.aliases.get(alias).ok_or_else(|| version_not_found(function, alias))?;
-    Ok(match alias.split {
-        Some((second, share)) if draw < share.0 => second,
-        _ => alias.version,
-    })
+    let Some((second, share)) = alias.split else { return Ok(alias.version) };
+    Ok(if draw() < share.0 { second } else { alias.version })
 }
