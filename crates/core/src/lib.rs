@@ -13,4 +13,4 @@ pub use registry::{
     LayerName, LayerRecord, NewFunction, NewLayerVersion, Page, Publish, Registry, Resolved, Turn,
     function_not_found, revision_mismatch, version_not_found,
 };
-pub use reply::{Frame, Outcome, Reply, ReplyBody};
+pub use reply::{Frame, Outcome, Reply, ReplyBody, ReplyHead};

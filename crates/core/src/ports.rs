@@ -9,8 +9,8 @@ mod state;
 pub use artifacts::{Artifacts, Package, Root};
 pub use guest::{BringUp, Contract, Died, Guest, GuestEvent, InvokeError, StartError};
 pub use isolation::{
-    Bind, Capabilities, Exit, ExitKind, Isolation, Network, ProcessId, ProcessSpec, Sandbox, SandboxSpec,
-    Usage,
+    Bind, Capabilities, Exit, ExitKind, Furnish, Inside, Isolation, Network, ProcessId, ProcessSpec, Sandbox,
+    SandboxSpec, Template, TemplateId, TemplateSpec, Usage,
 };
 pub use logs::{LogLine, LogSink, LogTarget};
 pub use state::{

@@ -14,6 +14,14 @@ pub enum Frame {
     End,
 }
 
+/// The head of an HTTP answer, from contracts that speak HTTP with the function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplyHead {
+    pub status: u16,
+    /// Names in lower case, in the order they came, without those of the connection.
+    pub headers: Vec<(String, Bytes)>,
+}
+
 /// The bytes of an answer.
 #[derive(Debug)]
 pub enum ReplyBody {
@@ -33,6 +41,8 @@ pub struct Reply {
     /// The version that ran; 0 is `$LATEST`.
     pub version: u64,
     pub result: Result<ReplyBody, Failure>,
+    /// There if the function answered in HTTP.
+    pub head: Option<Box<ReplyHead>>,
     /// None while a stream is still running.
     pub billing: Option<Billing>,
     /// The last 4 KiB of the call's log, if it was wanted.

@@ -306,5 +306,6 @@ fn decode(bytes: &Bytes) -> Result<Invocation, Error> {
         trace: head.trace,
         want_log_tail: false,
         accepted: head.accepted,
+        http: None,
     })
 }

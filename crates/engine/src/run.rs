@@ -143,6 +143,7 @@ fn failed(
         id: call.id,
         version: resolved.version.number,
         result: Err(failure),
+        head: None,
         billing: Some(billing.unwrap_or_else(nothing)),
         log_tail: log_tail.filter(|_| call.want_log_tail),
     }

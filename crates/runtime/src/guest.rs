@@ -124,7 +124,7 @@ impl LambdaGuest {
 
     fn reply(&self, id: InvocationId, result: Result<ReplyBody, Failure>, billing: Option<Billing>) -> Reply {
         let log_tail = billing.and_then(|_| self.live.as_ref()?.output.take_tail());
-        Reply { id, version: self.with.version.number, result, billing, log_tail }
+        Reply { id, version: self.with.version.number, result, head: None, billing, log_tail }
     }
 }
 

@@ -62,6 +62,34 @@ pub struct Ephemeral {
     pub mib: u32,
 }
 
+/// What stands between a function and its neighbours; later ones are stronger. `SPECIFICATION.md` says what each gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// WebAssembly: a fresh instance for each call, in a host process per namespace.
+    Wasm,
+    /// A process in a sandbox of its own, forked from a template that all users of the runtime share.
+    Fork,
+    /// A process in a sandbox of its own, started from nothing.
+    Process,
+}
+
+/// How a version's instances are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Placement {
+    /// None: the fastest that its runtime has and the operator's floor allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// Calls after which an instance is retired; 1 gives every call a fresh sandbox, 0 is no bound.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub calls_max: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 /// What a version is besides its code. Every field takes part in the question "did anything change?".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -87,6 +115,8 @@ pub struct Config {
     /// `x86_64` or `arm64`.
     pub architecture: String,
     pub logging: Logging,
+    #[serde(default)]
+    pub placement: Placement,
     /// What a dialect must give back and the core does not understand (tracing mode, VPC ids, …), as JSON by field name.
     #[serde(default)]
     pub extra: BTreeMap<String, serde_json::Value>,

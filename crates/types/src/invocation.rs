@@ -28,6 +28,16 @@ pub struct TraceContext {
     pub sampled: bool,
 }
 
+/// The head of an HTTP request, for contracts that speak HTTP with the function. The request's body is `Invocation::body`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpHead {
+    pub method: String,
+    /// Path and query as the function shall see them; begins with `/`.
+    pub target: String,
+    /// Names in lower case, in the order they came, without those of the connection (`connection`, `transfer-encoding`, …).
+    pub headers: Vec<(String, Bytes)>,
+}
+
 /// What a dialect hands to the engine.
 #[derive(Clone, Debug)]
 pub struct Invocation {
@@ -46,6 +56,9 @@ pub struct Invocation {
     pub want_log_tail: bool,
     /// When it was accepted.
     pub accepted: Millis,
+    /// There if the caller spoke HTTP with the function itself. A contract that does not speak HTTP leaves it alone; one that
+    /// does takes a call without it as `POST /` with the body.
+    pub http: Option<Box<HttpHead>>,
 }
 
 /// The function said no, or broke: the caller's or the function's matter, not the platform's.

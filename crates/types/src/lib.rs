@@ -13,10 +13,10 @@ mod names;
 pub use error::{Blame, Error, Kind, Result};
 pub use function::{
     Alias, AsyncConfig, Code, Config, Contract, Ephemeral, Function, FunctionUrl, Layer, LayerVersion,
-    LogFormat, Logging, PolicyStatement, Share, UrlAuth, Version, VersionState,
+    LogFormat, Logging, Placement, PolicyStatement, Share, Tier, UrlAuth, Version, VersionState,
 };
 pub use ids::{Digest, InstanceId, InvocationId, MessageId, VersionId};
-pub use invocation::{Billing, Failure, Invocation, Mode, TraceContext};
+pub use invocation::{Billing, Failure, HttpHead, Invocation, Mode, TraceContext};
 pub use limits::{Limits, MIB};
 pub use names::{FunctionName, Namespace, Qualifier};
 

@@ -232,6 +232,7 @@ impl Call<'_> {
             layers: Vec::new(),
             architecture: architecture().to_owned(),
             logging: Logging::default(),
+            placement: anyfn_types::Placement::default(),
             extra: Default::default(),
         })
     }
@@ -262,6 +263,7 @@ impl Call<'_> {
             trace: None,
             want_log_tail: self.query.contains_key("tail"),
             accepted: self.services.base.clock.wall(),
+            http: None,
         };
         let outcome = self.services.engine.invoke(invocation).await?;
         encode(outcome)

@@ -124,7 +124,14 @@ impl Guest for FakeGuest {
             }
             _ => Ok(ReplyBody::Whole(format!("call {}", self.calls).into())),
         };
-        Ok(Reply { id: call.id, version: 0, result, billing: Some(Billing::default()), log_tail: None })
+        Ok(Reply {
+            id: call.id,
+            version: 0,
+            result,
+            head: None,
+            billing: Some(Billing::default()),
+            log_tail: None,
+        })
     }
 
     async fn settled(&mut self) -> bool {
@@ -262,6 +269,7 @@ impl World {
             layers: Vec::new(),
             architecture: "x86_64".into(),
             logging: Logging::default(),
+            placement: anyfn_types::Placement::default(),
             extra: BTreeMap::new(),
         };
         let new = NewFunction {
@@ -297,6 +305,7 @@ impl World {
             trace: None,
             want_log_tail: false,
             accepted: self.base.clock.wall(),
+            http: None,
         }
     }
 

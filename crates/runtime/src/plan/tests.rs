@@ -23,6 +23,7 @@ fn config(runtime: &str) -> Config {
         layers: Vec::new(),
         architecture: "x86_64".to_owned(),
         logging: Logging::default(),
+        placement: anyfn_types::Placement::default(),
         extra: std::collections::BTreeMap::new(),
     }
 }

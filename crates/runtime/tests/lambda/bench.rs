@@ -134,6 +134,7 @@ impl Bench {
             ephemeral: Ephemeral { mib: 512 },
             layers: Vec::new(),
             architecture: "x86_64".to_owned(),
+            placement: anyfn_types::Placement::default(),
             logging: Logging {
                 format: if spec.json { LogFormat::Json } else { LogFormat::Text },
                 ..Logging::default()
@@ -256,6 +257,7 @@ impl Up {
             trace: None,
             want_log_tail: true,
             accepted: 0,
+            http: None,
         }
     }
 

@@ -103,6 +103,7 @@ impl Visit<'_> {
             trace: Some(self.trace.clone()),
             want_log_tail: false,
             accepted: now,
+            http: None,
         }
     }
 

@@ -159,6 +159,7 @@ pub(super) fn defaults(architecture: Option<String>) -> Config {
         layers: Vec::new(),
         architecture: architecture.unwrap_or_else(|| ARCHITECTURE.to_owned()),
         logging: Logging::default(),
+        placement: anyfn_types::Placement::default(),
         extra: std::collections::BTreeMap::new(),
     }
 }

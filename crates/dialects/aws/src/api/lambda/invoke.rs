@@ -75,6 +75,7 @@ pub(super) fn invocation(
         trace: Some(trace),
         want_log_tail: false,
         accepted: now,
+        http: None,
     })
 }
 

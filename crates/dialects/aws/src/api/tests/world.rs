@@ -62,7 +62,7 @@ impl Guest for Echo {
             (answer, _) => Ok(ReplyBody::Whole(answer.to_string().into())),
         };
         let log_tail = call.want_log_tail.then(|| Bytes::from_static(b"tail"));
-        Ok(Reply { id: call.id, version: 0, result, billing: Some(Billing::default()), log_tail })
+        Ok(Reply { id: call.id, version: 0, result, head: None, billing: Some(Billing::default()), log_tail })
     }
 
     async fn settled(&mut self) -> bool {

@@ -40,7 +40,7 @@ fn function() -> Function {
 async fn given(stream: bool, result: Result<ReplyBody, Failure>) -> (u16, String, Result<String, ()>) {
     let (function, tasks) = (function(), Tasks::new());
     let answer = Answer { tasks: &tasks, function: &function, stream, limit: 32, id: InvocationId(1) };
-    let reply = Reply { id: InvocationId(1), version: 0, result, billing: None, log_tail: None };
+    let reply = Reply { id: InvocationId(1), version: 0, result, head: None, billing: None, log_tail: None };
     let response = answer.give(reply).await;
     let kind = response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
     let status = response.status().as_u16();
