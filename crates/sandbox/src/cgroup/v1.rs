@@ -146,9 +146,11 @@ impl Child {
         fs::write(self.cpu.join("cpu.cfs_quota_us"), quota.to_string())
     }
 
-    /// `cgroup.procs` of all groups but the one with the CPU limit, and of that one.
+    /// `tasks` of all groups but the one with the CPU limit, and of that one. Who writes "0" to it moves its own thread, which
+    /// is all of a process that has just been cloned. The same to `cgroup.procs` would stop the forks and exits of the whole
+    /// host until every processor has been through the scheduler: milliseconds each time.
     pub(crate) fn procs(&self) -> io::Result<(Vec<File>, File)> {
-        let open = |folder: &PathBuf| File::options().write(true).open(folder.join("cgroup.procs"));
+        let open = |folder: &PathBuf| File::options().write(true).open(folder.join("tasks"));
         let others = self
             .folders()
             .iter()
