@@ -4,6 +4,7 @@
 mod check;
 mod desk;
 mod doctor;
+mod furnish;
 mod instance;
 mod tmp;
 mod users;

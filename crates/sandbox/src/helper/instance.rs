@@ -13,7 +13,7 @@ use crate::{
     cgroup::{Cgroups, Group},
     inside::{self, Common, Ids, Plan, Tmp},
     packet,
-    proto::Create,
+    proto::{Create, Limits},
     sys::process::{Cloned, clone_process},
 };
 
@@ -28,6 +28,9 @@ pub(super) struct Instance {
     pub(super) user: Option<u32>,
     /// Requests that wait for its end.
     pub(super) waiting: Vec<u64>,
+    pub(super) limits: Limits,
+    /// There until it is furnished, if it may be: the memory limit that its `/dev/shm` was made for.
+    pub(super) blank: Option<u64>,
 }
 
 /// How the init of a sandbox ended.
@@ -46,9 +49,13 @@ pub(super) fn start(
     image: Option<Image>,
 ) -> io::Result<(Instance, OwnedFd)> {
     let (ours, control) = packet::pair()?;
-    let group = cgroups.create(&spec.id.to_string(), spec)?;
+    let group = cgroups.create(&spec.id.to_string(), spec.limits())?;
     match launch(spec, common, &group, user, image, control) {
-        Ok(pidfd) => Ok((Instance { pidfd, group, user, waiting: Vec::new() }, ours)),
+        Ok(pidfd) => {
+            let blank = spec.blank.then_some(spec.memory_bytes);
+            let limits = spec.limits();
+            Ok((Instance { pidfd, group, user, waiting: Vec::new(), limits, blank }, ours))
+        }
         Err(e) => {
             let _ = group.remove();
             Err(e)
