@@ -82,6 +82,11 @@ impl Processes {
         Ok(Self(shared))
     }
 
+    /// Sandboxes that stand ready for the next start, for meters.
+    pub fn ready(&self) -> usize {
+        self.now().1.ready()
+    }
+
     fn now(&self) -> (Arc<Client>, Arc<Stock>) {
         let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         (state.client.clone(), state.stock.clone())

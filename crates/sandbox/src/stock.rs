@@ -121,6 +121,10 @@ impl Stock {
         Waiting(self)
     }
 
+    pub(crate) fn ready(&self) -> usize {
+        self.shelves().shelves.iter().map(|shelf| shelf.ready.len()).sum()
+    }
+
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
         self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
     }

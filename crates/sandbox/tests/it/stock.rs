@@ -86,9 +86,8 @@ fn with_code(house: &House) -> SandboxSpec {
     SandboxSpec { binds: furnish(house, &["/var/task"]).binds, ..house.spec() }
 }
 
-/// Processes of the stock, when there is nothing else.
-async fn until_stocked(house: &House, count: usize) {
-    until("the stock is full", || processes_of(&house.name).len() == count).await;
+async fn until_stocked(house: &House) {
+    until("the stock is full", || house.processes.ready() == 2).await;
 }
 
 #[tokio::test]
@@ -97,9 +96,9 @@ async fn the_stock_fills_behind_the_first_start_and_serves_the_next() {
         return;
     }
     let house = stocked().await;
-    assert_eq!(processes_of(&house.name).len(), 0, "no demand, no stock");
+    assert_eq!(house.processes.ready(), 0, "no demand, no stock");
     let first = house.processes.create(with_code(&house)).await.unwrap();
-    until_stocked(&house, 3).await;
+    until_stocked(&house).await;
     let ready = processes_of(&house.name);
     let second = house.processes.create(with_code(&house)).await.unwrap();
     for sandbox in [&first, &second] {
@@ -119,7 +118,7 @@ async fn other_shapes_and_other_targets_are_built_whole() {
     }
     let house = stocked().await;
     let first = house.processes.create(house.spec()).await.unwrap();
-    until_stocked(&house, 3).await;
+    until_stocked(&house).await;
     let mut other = house.spec();
     other.hostname = "other".into();
     let other = house.processes.create(other).await.unwrap();
@@ -141,14 +140,17 @@ async fn a_killed_helper_takes_its_stock_along() {
     }
     let house = stocked().await;
     let first = house.processes.create(house.spec()).await.unwrap();
-    until_stocked(&house, 3).await;
+    until_stocked(&house).await;
     let old = processes_of(&house.name);
     kill_process(Pid::from_raw(helper_of(&house.name)).unwrap(), Signal::KILL).unwrap();
     assert_eq!(first.next_exit().await.unwrap().kind, ExitKind::Signal(9));
     let alive = |pid: &i32| std::path::Path::new(&format!("/proc/{pid}")).exists();
     until("the old processes are gone", || !old.iter().any(alive)).await;
     let scratch = house.scratch.path().to_path_buf();
-    until("a new helper serves", || cgroups(&house.name).len() < 15).await;
+    until("what it left is cleaned", || {
+        cgroups(&house.name).iter().all(|c| c.ends_with(format!("anyfn-{}", house.name)))
+    })
+    .await;
     let keep = house.close().await;
     assert_eq!(images_in(&scratch), 0);
     drop(keep);
@@ -176,7 +178,7 @@ async fn the_network_is_served_when_a_sandbox_is_handed_out_under_its_own_id() {
         let sandbox = house.processes.create(spec).await.unwrap();
         let error = house.processes.create(again).await.err().unwrap();
         assert_eq!(error.code, "sandbox_refused", "the id is taken");
-        until_stocked(&house, 3).await;
+        until_stocked(&house).await;
         sandbox.destroy().await.unwrap();
     }
     let keep = house.close().await;
