@@ -4,8 +4,10 @@
 mod check;
 mod desk;
 mod doctor;
+mod fork;
 mod furnish;
 mod instance;
+mod template;
 mod tmp;
 mod users;
 

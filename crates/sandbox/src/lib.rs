@@ -35,6 +35,7 @@ mod proto;
 mod running;
 mod stock;
 mod sys;
+mod template;
 
 pub use helper::{Serve, helper_main, serve_at};
 pub use inside::net::{

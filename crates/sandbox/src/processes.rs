@@ -2,12 +2,17 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use anyfn_base::{Base, TaskKind};
-use anyfn_core::ports::{Bind, Capabilities, Isolation, Network, Sandbox, SandboxSpec};
+use anyfn_core::ports::{
+    Bind, Capabilities, Isolation, Network, Sandbox, SandboxSpec, Template, TemplateSpec,
+};
 use anyfn_types::InstanceId;
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -19,6 +24,7 @@ use crate::{
     proto::{Create, Request},
     running::{Lease, Running},
     stock::Stock,
+    template::Held,
 };
 
 /// Bound of `Options::stock_max`.
@@ -37,6 +43,7 @@ struct Shared {
     state: Arc<Mutex<State>>,
     /// True when nobody wants a helper any more.
     dropped: watch::Sender<bool>,
+    next_template: AtomicU64,
 }
 
 struct State {
@@ -76,7 +83,7 @@ impl Processes {
             return Err(Error::Refused(format!("at most {STOCK_MAX} sandboxes ahead")).into());
         }
         let state = Arc::new(Mutex::new(State::start(&base, &options, &dropped).await?));
-        let shared = Arc::new(Shared { base, options, state, dropped });
+        let shared = Arc::new(Shared { base, options, state, dropped, next_template: AtomicU64::new(1) });
         let watchman = watch_over(&shared);
         shared.base.tasks.spawn(TaskKind::Service, "sandbox helper watch", watchman);
         Ok(Self(shared))
@@ -124,7 +131,7 @@ impl Processes {
         self.served(&spec)?;
         let (client, stock) = self.now();
         if !client.can_furnish() {
-            return Err(Error::Unsupported("furnish a sandbox that stands"));
+            return Err(Error::Unsupported("this host cannot furnish a sandbox that stands".into()));
         }
         if !spec.binds.is_empty() {
             return Err(Error::Refused("a blank sandbox has no binds".into()));
@@ -206,6 +213,11 @@ impl Isolation for Processes {
 
     async fn blank(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, anyfn_types::Error> {
         Ok(Box::new(Box::pin(self.start_blank(spec)).await?))
+    }
+
+    async fn template(&self, spec: TemplateSpec) -> Result<Arc<dyn Template>, anyfn_types::Error> {
+        let id = self.0.next_template.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Held::start(self.now().0, id, spec).await?))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::{
     inside::PLACES,
-    proto::{Create, Furnish, Hello, Limits},
+    proto::{Create, Furnish, Hello, Limits, Template},
 };
 
 /// 4 MiB: below, not even the set-up fits.
@@ -82,6 +82,13 @@ fn within(ranges: &[(&str, u64, u64, u64)]) -> Result<(), String> {
     out.map_or(Ok(()), |(name, value, least, most)| {
         Err(format!("{name} is {value}; the range is {least} to {most}"))
     })
+}
+
+pub(super) fn template(spec: &Template, roots: &[PathBuf]) -> Result<(), String> {
+    if !spec.argv.first().is_some_and(|program| clean(Path::new(program))) {
+        return Err("the template's program needs a clean absolute path".into());
+    }
+    create(&spec.root, roots)
 }
 
 fn bind(source: &str, target: &str, roots: &[PathBuf]) -> Result<(), String> {

@@ -26,6 +26,8 @@ pub(super) struct Instance {
     pub(super) group: Group,
     /// The host user id that it has for itself.
     pub(super) user: Option<u32>,
+    /// For processes that are forked into it.
+    pub(super) open_files: u64,
     /// Requests that wait for its end.
     pub(super) waiting: Vec<u64>,
     pub(super) limits: Limits,
@@ -52,9 +54,9 @@ pub(super) fn start(
     let group = cgroups.create(&spec.id.to_string(), spec.limits())?;
     match launch(spec, common, &group, user, image, control) {
         Ok(pidfd) => {
+            let (open_files, limits) = (spec.open_files, spec.limits());
             let blank = spec.blank.then_some(spec.memory_bytes);
-            let limits = spec.limits();
-            Ok((Instance { pidfd, group, user, waiting: Vec::new(), limits, blank }, ours))
+            Ok((Instance { pidfd, group, user, open_files, waiting: Vec::new(), limits, blank }, ours))
         }
         Err(e) => {
             let _ = group.remove();
@@ -87,9 +89,9 @@ fn launch(
     }
 }
 
-type Places = (Vec<File>, Option<File>, Option<OwnedFd>);
+pub(super) type Places = (Vec<File>, Option<File>, Option<OwnedFd>);
 
-fn places(group: &Group) -> io::Result<Places> {
+pub(super) fn places(group: &Group) -> io::Result<Places> {
     match group {
         Group::V1(child) => child.procs().map(|(procs, cpu)| (procs, Some(cpu), None)),
         Group::V2(child) => child.folder().map(|folder| (Vec::new(), None, Some(folder))),
@@ -106,6 +108,11 @@ fn egid() -> u32 {
 }
 
 impl Instance {
+    /// As the host knows the init.
+    pub(super) fn pid(&self) -> io::Result<i32> {
+        super::fork::pid_of(&self.pidfd)
+    }
+
     /// Kills the init, and with it everything in its pid namespace. A frozen process would not notice.
     pub(super) fn kill(&self) {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);

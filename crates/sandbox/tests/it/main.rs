@@ -6,6 +6,7 @@ mod accidents;
 mod basics;
 mod connect;
 mod exhaustion;
+mod forks;
 mod hidden;
 mod house;
 mod network;
