@@ -5,6 +5,7 @@ mod check;
 mod desk;
 mod doctor;
 mod furnish;
+mod giveback;
 mod instance;
 mod tmp;
 mod users;
