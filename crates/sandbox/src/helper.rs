@@ -4,6 +4,8 @@
 mod check;
 mod desk;
 mod doctor;
+mod furnish;
+mod giveback;
 mod instance;
 mod tmp;
 mod users;

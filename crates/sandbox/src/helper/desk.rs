@@ -13,15 +13,17 @@ use rustix::event::epoll;
 
 use super::{
     check, doctor,
-    instance::{self, End, Instance},
+    furnish::{self, Home},
+    giveback::{Leavings, Undertaker},
+    instance::{self, Instance},
     tmp::Images,
     users::Users,
 };
 use crate::{
-    cgroup::{Cgroups, Used},
+    cgroup::Cgroups,
     inside::{Common, Filters},
     packet::{self, PACKET_MAX, send_value},
-    proto::{Answer, Ask, Create, Fault, Hello, Request, Told},
+    proto::{Answer, Ask, Create, Fault, Furnish, Hello, Limits, Request, Told},
 };
 
 /// The server's socket among the events; sandboxes count from 1.
@@ -42,6 +44,11 @@ struct House {
     /// None: sandboxes have the helper's own user.
     users: Option<Users>,
     images: Images,
+    leavings: Leavings,
+    /// None: the helper closes everything by itself.
+    undertaker: Option<Undertaker>,
+    /// None: sandboxes cannot be furnished.
+    home: Option<Home>,
     instances: HashMap<InstanceId, (u64, Instance)>,
     tokens: HashMap<u64, InstanceId>,
     next: u64,
@@ -67,15 +74,16 @@ impl Desk {
         let mut buffer = vec![0; PACKET_MAX];
         loop {
             let mut events = [MaybeUninit::uninit(); 64];
-            let busy = self.house.as_ref().is_some_and(|house| house.images.wants_work());
-            let ready: Vec<u64> = match epoll::wait(&self.epoll, &mut events, busy.then_some(&NO_WAIT)) {
+            let patience = self.house.as_ref().and_then(House::patience);
+            let ready: Vec<u64> = match epoll::wait(&self.epoll, &mut events, patience) {
                 Err(rustix::io::Errno::INTR) => continue,
                 other => other?.0.iter().map(|event| event.data.u64()).collect(),
             };
-            if ready.is_empty()
-                && let Some(house) = &mut self.house
+            if let Some(house) = &mut self.house
+                && (ready.is_empty() || house.leavings.piled_up())
+                && let Err(e) = house.work()
             {
-                house.images.work();
+                self.tell(&Told::Note(format!("a cgroup could not be removed: {e}")))?;
             }
             // Ends first: what they give back may be what the next request needs.
             for token in ready.iter().filter(|token| **token != LINK) {
@@ -105,6 +113,8 @@ impl Desk {
                     return send_value(&self.link, &told, &[control.as_fd()]);
                 }
             },
+            (Some(house), Request::Furnish(with)) => house.furnish(&with),
+            (Some(house), Request::Limit(instance, limits)) => house.limit(instance, limits),
             (Some(house), Request::Freeze(instance)) => house.freeze(instance, true),
             (Some(house), Request::Thaw(instance)) => house.freeze(instance, false),
             (Some(house), Request::Usage(instance)) => house.usage(instance),
@@ -135,27 +145,29 @@ impl Desk {
             cgroups: Cgroups::open(&hello.cgroup_name).map_err(|e| Fault::Refused(e.to_string()))?,
             users: own_users.then(|| Users::new(&hello.cgroup_name)),
             images: Images::new(&hello.scratch_dir, hello.spare_tmp, own_users),
+            leavings: Leavings::default(),
+            undertaker: Undertaker::start().ok(),
+            home: if own_users { Home::find().ok() } else { None },
             instances: HashMap::new(),
             tokens: HashMap::new(),
             next: LINK + 1,
         };
-        let parts = doctor::parts(own_users, &house.cgroups, &house.images);
+        let furnish = house.home.is_some();
+        let mut parts = doctor::parts(own_users, &house.cgroups, &house.images);
+        parts.push(doctor::stock(furnish));
         self.house = Some(house);
-        Ok(Answer::Hello { parts })
+        Ok(Answer::Hello { parts, furnish })
     }
 
-    /// A sandbox's init ended: everything of it is given back, then the server hears of it.
+    /// A sandbox's init ended: the server hears of it; what it leaves is put away later.
     fn ended(&mut self, token: u64) -> io::Result<()> {
         let Some(house) = &mut self.house else { return Ok(()) };
         let Some(id) = house.tokens.remove(&token) else { return Ok(()) };
         let Some((_, instance)) = house.instances.remove(&id) else { return Ok(()) };
         epoll::delete(&self.epoll, &instance.pidfd)?;
         let waiting = instance.waiting.clone();
-        let (end, used, left) = house.give_back(instance);
-        if let Err(e) = left {
-            self.tell(&Told::Note(format!("a cgroup of {id} could not be removed: {e}")))?;
-        }
-        let out_of_memory = used.out_of_memory;
+        let (end, out_of_memory) = (instance.reap(), instance.group.out_of_memory());
+        house.give_back(instance);
         self.tell(&Told::Gone { instance: id, code: end.code, signal: end.signal, out_of_memory })?;
         for ask in waiting {
             self.tell(&Told::Answer { id: ask, result: Ok(Answer::Done) })?;
@@ -164,7 +176,7 @@ impl Desk {
     }
 }
 
-const NO_WAIT: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+const NOW: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
 
 fn step(step: &str, source: &io::Error) -> Fault {
     Fault::Step { step: step.to_owned(), errno: source.raw_os_error().unwrap_or(libc::EIO) }
@@ -199,6 +211,32 @@ impl House {
         Ok(control)
     }
 
+    fn furnish(&mut self, with: &Furnish) -> Result<Answer, Fault> {
+        let Some(home) = &self.home else {
+            return Err(Fault::Refused("sandboxes cannot be furnished here".into()));
+        };
+        check::furnish(with, &self.common.bind_roots).map_err(Fault::Refused)?;
+        let (_, instance) = self.instances.get_mut(&with.id).ok_or(Fault::Gone)?;
+        if instance.blank.is_none() {
+            return Err(Fault::Refused("this sandbox is furnished".into()));
+        }
+        let done = furnish::furnish(instance, home, &self.common, with);
+        match done {
+            Ok(()) => Ok(Answer::Done),
+            // It has ended, and the news is on its way.
+            Err((_, e)) if e.raw_os_error() == Some(libc::ESRCH) => Err(Fault::Gone),
+            Err((what, e)) => Err(step(what, &e)),
+        }
+    }
+
+    fn limit(&mut self, id: InstanceId, limits: Limits) -> Result<Answer, Fault> {
+        check::limits(limits).map_err(Fault::Refused)?;
+        let (_, instance) = self.instances.get_mut(&id).ok_or(Fault::Gone)?;
+        instance.group.limit(limits).map_err(|e| step("set limits", &e))?;
+        instance.limits = limits;
+        Ok(Answer::Done)
+    }
+
     fn find(&self, id: InstanceId) -> Result<&Instance, Fault> {
         self.instances.get(&id).map(|(_, instance)| instance).ok_or(Fault::Gone)
     }
@@ -227,14 +265,32 @@ impl House {
         true
     }
 
-    fn give_back(&mut self, instance: Instance) -> (End, Used, io::Result<()>) {
-        let end = instance.reap();
-        let used = instance.group.used().unwrap_or_default();
-        let left = instance.group.remove();
-        if let (Some(users), Some(user)) = (&mut self.users, instance.user) {
+    /// Nothing runs in it any more.
+    fn give_back(&mut self, instance: Instance) {
+        let Instance { group, user, image, .. } = instance;
+        if let (Some(users), Some(user)) = (&mut self.users, user) {
             users.give_back(user);
         }
-        (end, used, left)
+        self.leavings.add(group);
+        if let Some(image) = image.and_then(|image| self.images.give_back(image))
+            && let Some(undertaker) = &self.undertaker
+        {
+            undertaker.bury(&image.descriptors());
+        }
+    }
+
+    /// How long the helper may sleep; None: until something happens.
+    fn patience(&self) -> Option<&'static rustix::event::Timespec> {
+        if self.images.wants_work() { Some(&NOW) } else { self.leavings.patience() }
+    }
+
+    /// For an idle moment.
+    fn work(&mut self) -> io::Result<()> {
+        if self.images.wants_work() && !self.leavings.ready() {
+            self.images.work();
+            return Ok(());
+        }
+        self.leavings.work()
     }
 
     /// Kills all first, then waits for each.
@@ -243,8 +299,14 @@ impl House {
             instance.kill();
         }
         for (_, (_, instance)) in std::mem::take(&mut self.instances) {
-            let _ = self.give_back(instance);
+            instance.reap();
+            self.give_back(instance);
         }
+        self.leavings.finish();
         self.cgroups.close();
+        self.images.close();
+        if let Some(undertaker) = self.undertaker.take() {
+            undertaker.finish();
+        }
     }
 }
