@@ -24,6 +24,8 @@ mod retire;
 mod start;
 mod stream;
 
+pub(crate) use start::log_target;
+
 /// Pieces of a streamed answer on their way to the caller; a slow caller slows the guest down.
 const STREAM_FRAMES: usize = 16;
 /// A call shorter than this reports the memory that was seen before it; looking would cost more than the call.

@@ -118,6 +118,24 @@ impl Group {
         }
     }
 
+    /// Whether something was killed because the memory limit was reached.
+    pub(crate) fn out_of_memory(&self) -> bool {
+        match self {
+            Self::V2(child) => child.out_of_memory(),
+            Self::V1(child) => child.out_of_memory(),
+            Self::None => false,
+        }
+    }
+
+    /// Removes the group if it is not busy; one that is just being left by its last process is, for a moment.
+    pub(crate) fn try_remove(&self) -> io::Result<()> {
+        match self {
+            Self::V2(child) => child.try_remove(),
+            Self::V1(child) => child.try_remove(),
+            Self::None => Ok(()),
+        }
+    }
+
     /// Removes the group; nothing lives in it any more.
     pub(crate) fn remove(&self) -> io::Result<()> {
         match self {
@@ -158,16 +176,23 @@ fn keyed(path: &Path, key: &str) -> io::Result<u64> {
     Ok(found.and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0))
 }
 
+/// Removes a group unless it is gone.
+fn try_remove_dir(path: &Path) -> io::Result<()> {
+    match fs::remove_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 /// Removes a group; one that is just being left by its last process is busy for a moment.
 fn remove_dir(path: &Path) -> io::Result<()> {
     for _ in 0..TRIES {
-        match fs::remove_dir(path) {
+        match try_remove_dir(path) {
             Err(e) if e.raw_os_error() == Some(libc::EBUSY) => pause(),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => return other,
         }
     }
-    fs::remove_dir(path)
+    try_remove_dir(path)
 }
 
 /// Half a millisecond.

@@ -6,6 +6,7 @@ mod desk;
 mod doctor;
 mod fork;
 mod furnish;
+mod giveback;
 mod instance;
 mod template;
 mod tmp;

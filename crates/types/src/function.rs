@@ -18,6 +18,21 @@ pub enum Contract {
     Other(String),
 }
 
+impl Contract {
+    /// What functions of a runtime speak, where nothing else says it: `http` and `wasm` are contracts of their own names.
+    pub fn of_runtime(runtime: &str) -> Self {
+        match runtime {
+            "http" | "wasm" => Self::Other(runtime.to_owned()),
+            _ => Self::Lambda,
+        }
+    }
+
+    /// Whether a function's own address hands the caller's HTTP request on as it is.
+    pub fn takes_http(&self) -> bool {
+        matches!(self, Self::Other(name) if name == "http" || name == "wasm")
+    }
+}
+
 /// The code of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {

@@ -8,7 +8,9 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{TRIES, Used, children, claim, cpu_quota, keyed, mounts, number, pause, remove_dir};
+use super::{
+    TRIES, Used, children, claim, cpu_quota, keyed, mounts, number, pause, remove_dir, try_remove_dir,
+};
 use crate::proto::Limits;
 
 /// Parent folders by controller.
@@ -199,8 +201,16 @@ impl Child {
             memory_peak_bytes: number(&self.memory.join("memory.max_usage_in_bytes"))?,
             cpu_us: cpu_ns / 1000,
             processes: u32::try_from(number(&self.pids.join("pids.current"))?).unwrap_or(u32::MAX),
-            out_of_memory: keyed(&self.memory.join("memory.oom_control"), "oom_kill")? > 0,
+            out_of_memory: self.out_of_memory(),
         })
+    }
+
+    pub(super) fn out_of_memory(&self) -> bool {
+        keyed(&self.memory.join("memory.oom_control"), "oom_kill").is_ok_and(|kills| kills > 0)
+    }
+
+    pub(super) fn try_remove(&self) -> io::Result<()> {
+        self.folders().iter().map(|folder| try_remove_dir(folder)).fold(Ok(()), Result::and)
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {

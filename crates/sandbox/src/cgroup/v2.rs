@@ -7,7 +7,9 @@ use std::{
     path::PathBuf,
 };
 
-use super::{TRIES, Used, children, claim, cpu_quota, keyed, mounts, number, pause, remove_dir};
+use super::{
+    TRIES, Used, children, claim, cpu_quota, keyed, mounts, number, pause, remove_dir, try_remove_dir,
+};
 use crate::proto::Limits;
 
 const NEEDED: [&str; 3] = ["memory", "cpu", "pids"];
@@ -105,7 +107,7 @@ impl Child {
             memory_peak_bytes: number(&self.0.join("memory.peak")).unwrap_or(memory_bytes),
             cpu_us: keyed(&self.0.join("cpu.stat"), "usage_usec")?,
             processes: u32::try_from(number(&self.0.join("pids.current"))?).unwrap_or(u32::MAX),
-            out_of_memory: keyed(&self.0.join("memory.events"), "oom_kill")? > 0,
+            out_of_memory: self.out_of_memory(),
         })
     }
 
@@ -117,6 +119,14 @@ impl Child {
             }
             pause();
         }
+    }
+
+    pub(super) fn out_of_memory(&self) -> bool {
+        keyed(&self.0.join("memory.events"), "oom_kill").is_ok_and(|kills| kills > 0)
+    }
+
+    pub(super) fn try_remove(&self) -> io::Result<()> {
+        try_remove_dir(&self.0)
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {

@@ -14,13 +14,14 @@ use rustix::event::epoll;
 use super::{
     check, doctor, fork,
     furnish::{self, Home},
-    instance::{self, End, Instance},
+    giveback::{Leavings, Undertaker},
+    instance::{self, Instance},
     template::{self, News, Templates},
     tmp::Images,
     users::Users,
 };
 use crate::{
-    cgroup::{Cgroups, Used},
+    cgroup::Cgroups,
     inside::{Common, Filters},
     packet::{self, PACKET_MAX, send_value},
     proto::{self, Answer, Ask, Create, Fault, Furnish, Hello, Limits, Request, Told},
@@ -44,6 +45,9 @@ struct House {
     /// None: sandboxes have the helper's own user.
     users: Option<Users>,
     images: Images,
+    leavings: Leavings,
+    /// None: the helper closes everything by itself.
+    undertaker: Option<Undertaker>,
     /// None: sandboxes cannot be furnished.
     home: Option<Home>,
     instances: HashMap<InstanceId, (u64, Instance)>,
@@ -72,15 +76,16 @@ impl Desk {
         let mut buffer = vec![0; PACKET_MAX];
         loop {
             let mut events = [MaybeUninit::uninit(); 64];
-            let busy = self.house.as_ref().is_some_and(|house| house.images.wants_work());
-            let ready: Vec<u64> = match epoll::wait(&self.epoll, &mut events, busy.then_some(&NO_WAIT)) {
+            let patience = self.house.as_ref().and_then(House::patience);
+            let ready: Vec<u64> = match epoll::wait(&self.epoll, &mut events, patience) {
                 Err(rustix::io::Errno::INTR) => continue,
                 other => other?.0.iter().map(|event| event.data.u64()).collect(),
             };
-            if ready.is_empty()
-                && let Some(house) = &mut self.house
+            if let Some(house) = &mut self.house
+                && (ready.is_empty() || house.leavings.piled_up())
+                && let Err(e) = house.work()
             {
-                house.images.work();
+                self.tell(&Told::Note(format!("a cgroup could not be removed: {e}")))?;
             }
             // Ends first: what they give back may be what the next request needs.
             for token in ready.iter().filter(|token| **token != LINK) {
@@ -164,6 +169,8 @@ impl Desk {
             cgroups: Cgroups::open(&hello.cgroup_name).map_err(|e| Fault::Refused(e.to_string()))?,
             users: own_users.then(|| Users::new(&hello.cgroup_name)),
             images: Images::new(&hello.scratch_dir, hello.spare_tmp, own_users),
+            leavings: Leavings::default(),
+            undertaker: Undertaker::start().ok(),
             home: if own_users { Home::find().ok() } else { None },
             instances: HashMap::new(),
             tokens: HashMap::new(),
@@ -177,7 +184,7 @@ impl Desk {
         Ok(Answer::Hello { parts, furnish })
     }
 
-    /// A sandbox's init ended: everything of it is given back, then the server hears of it.
+    /// A sandbox's init ended: the server hears of it; what it leaves is put away later.
     fn ended(&mut self, token: u64) -> io::Result<()> {
         if token >= template::FIRST_TOKEN {
             return self.template_event(token);
@@ -188,11 +195,8 @@ impl Desk {
         epoll::delete(&self.epoll, &instance.pidfd)?;
         house.templates.forget(id);
         let waiting = instance.waiting.clone();
-        let (end, used, left) = house.give_back(instance);
-        if let Err(e) = left {
-            self.tell(&Told::Note(format!("a cgroup of {id} could not be removed: {e}")))?;
-        }
-        let out_of_memory = used.out_of_memory;
+        let (end, out_of_memory) = (instance.reap(), instance.group.out_of_memory());
+        house.give_back(instance);
         self.tell(&Told::Gone { instance: id, code: end.code, signal: end.signal, out_of_memory })?;
         for ask in waiting {
             self.tell(&Told::Answer { id: ask, result: Ok(Answer::Done) })?;
@@ -214,7 +218,7 @@ impl Desk {
                         continue;
                     };
                     let bad = code != Some(0);
-                    let out_of_memory = bad && found.group.used().is_ok_and(|used| used.out_of_memory);
+                    let out_of_memory = bad && found.group.out_of_memory();
                     Told::Exited { instance, process, code, signal, out_of_memory }
                 }
             };
@@ -224,7 +228,7 @@ impl Desk {
     }
 }
 
-const NO_WAIT: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+const NOW: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
 
 fn step(step: &str, source: &io::Error) -> Fault {
     Fault::Step { step: step.to_owned(), errno: source.raw_os_error().unwrap_or(libc::EIO) }
@@ -339,14 +343,32 @@ impl House {
         true
     }
 
-    fn give_back(&mut self, instance: Instance) -> (End, Used, io::Result<()>) {
-        let end = instance.reap();
-        let used = instance.group.used().unwrap_or_default();
-        let left = instance.group.remove();
-        if let (Some(users), Some(user)) = (&mut self.users, instance.user) {
+    /// Nothing runs in it any more.
+    fn give_back(&mut self, instance: Instance) {
+        let Instance { group, user, image, .. } = instance;
+        if let (Some(users), Some(user)) = (&mut self.users, user) {
             users.give_back(user);
         }
-        (end, used, left)
+        self.leavings.add(group);
+        if let Some(image) = image.and_then(|image| self.images.give_back(image))
+            && let Some(undertaker) = &self.undertaker
+        {
+            undertaker.bury(&image.descriptors());
+        }
+    }
+
+    /// How long the helper may sleep; None: until something happens.
+    fn patience(&self) -> Option<&'static rustix::event::Timespec> {
+        if self.images.wants_work() { Some(&NOW) } else { self.leavings.patience() }
+    }
+
+    /// For an idle moment.
+    fn work(&mut self) -> io::Result<()> {
+        if self.images.wants_work() && !self.leavings.ready() {
+            self.images.work();
+            return Ok(());
+        }
+        self.leavings.work()
     }
 
     /// Kills all first, then waits for each.
@@ -356,8 +378,14 @@ impl House {
             instance.kill();
         }
         for (_, (_, instance)) in std::mem::take(&mut self.instances) {
-            let _ = self.give_back(instance);
+            instance.reap();
+            self.give_back(instance);
         }
+        self.leavings.finish();
         self.cgroups.close();
+        self.images.close();
+        if let Some(undertaker) = self.undertaker.take() {
+            undertaker.finish();
+        }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Instance {
     pub(super) open_files: u64,
     /// Requests that wait for its end.
     pub(super) waiting: Vec<u64>,
+    /// Its `/tmp`, if that can be looked at when it has ended.
+    pub(super) image: Option<Image>,
     pub(super) limits: Limits,
     /// There until it is furnished, if it may be: the memory limit that its `/dev/shm` was made for.
     pub(super) blank: Option<u64>,
@@ -52,11 +54,19 @@ pub(super) fn start(
 ) -> io::Result<(Instance, OwnedFd)> {
     let (ours, control) = packet::pair()?;
     let group = cgroups.create(&spec.id.to_string(), spec.limits())?;
-    match launch(spec, common, &group, user, image, control) {
+    let shared = image.as_ref().and_then(Image::share);
+    let (tmp, image) = match (shared, image) {
+        (Some(mount), image) => (Tmp::Image(mount), image),
+        // The helper lets go of it after the clone: then the sandbox's end is the image's end.
+        (None, Some(image)) => (Tmp::Image(image.into_mount()), None),
+        (None, None) => (Tmp::Memory, None),
+    };
+    match launch(spec, common, &group, user, (tmp, control)) {
         Ok(pidfd) => {
             let (open_files, limits) = (spec.open_files, spec.limits());
             let blank = spec.blank.then_some(spec.memory_bytes);
-            Ok((Instance { pidfd, group, user, open_files, waiting: Vec::new(), limits, blank }, ours))
+            let waiting = Vec::new();
+            Ok((Instance { pidfd, group, user, open_files, waiting, image, limits, blank }, ours))
         }
         Err(e) => {
             let _ = group.remove();
@@ -70,18 +80,12 @@ fn launch(
     common: &Common,
     group: &Group,
     user: Option<u32>,
-    image: Option<Image>,
-    control: OwnedFd,
+    (tmp, control): (Tmp, OwnedFd),
 ) -> io::Result<OwnedFd> {
     let (procs, cpu_procs, into) = places(group)?;
     let (ids, user_namespace) = match user {
         Some(user) => (Ids::Own(user), 0),
         None => (Ids::Helper { uid: euid(), gid: egid() }, libc::CLONE_NEWUSER),
-    };
-    let tmp = match image {
-        // The helper lets go of it after the clone: then the sandbox's end is the image's end.
-        Some(Image(mount)) => Tmp::Image(mount),
-        None => Tmp::Memory,
     };
     match clone_process(NAMESPACES | user_namespace, into.as_ref().map(AsFd::as_fd))? {
         Cloned::Parent(pidfd) => Ok(pidfd),

@@ -185,3 +185,84 @@ async fn the_network_is_served_when_a_sandbox_is_handed_out_under_its_own_id() {
     assert_eq!(*told.lock().unwrap(), wanted, "nobody hears of a sandbox that was never handed out");
     drop(keep);
 }
+
+const TRACES: &str = r"
+import os, socket
+print(sorted(os.listdir('/tmp')), os.listdir('/dev/shm'), int(os.stat('/tmp').st_mtime))
+s = os.statvfs('/tmp'); print(s.f_bfree == s.f_bavail, s.f_files - s.f_ffree, s.f_blocks - s.f_bfree)
+print([l.split()[3] for l in open('/proc/net/tcp').readlines()[1:]], len(open('/proc/net/unix').readlines()))
+print([n for n in os.listdir('/proc') if n.isdigit()])
+print([l for l in open('/proc/net/snmp') if l.startswith('Tcp:')][1].split()[5:12])
+print([l.split()[1] for l in open('/proc/net/dev') if ':' in l])
+print(sorted(os.environ))
+";
+
+const MESS: &str = r"
+import mmap, os, socket, sys, threading
+for folder in ['/tmp', '/dev/shm']:
+    with open(folder + '/secret', 'wb') as f: f.write(b's' * 100000)
+    os.mkdir(folder + '/left')
+s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen()
+for _ in range(5):
+    c = socket.create_connection(s.getsockname()); d, _ = s.accept(); c.close(); d.close()
+print('TIME_WAIT', sum(l.split()[3] == '06' for l in open('/proc/net/tcp').readlines()[1:]) > 0, flush=True)
+m = mmap.mmap(-1, 40 << 20); m.write(b'x' * (40 << 20))
+if os.fork() == 0:
+    os.setsid(); os.closerange(0, 3); open('/tmp/daemon', 'w'); import time; time.sleep(1000)
+";
+
+/// What a sandbox shows that has just been made.
+async fn traces(house: &House) -> (String, u64) {
+    let sandbox = house.sandbox().await;
+    let seen = python(&*sandbox, TRACES).await;
+    let peak = sandbox.usage().await.unwrap().memory_peak_bytes;
+    sandbox.destroy().await.unwrap();
+    (seen, peak)
+}
+
+#[tokio::test]
+async fn c3_after_a_mess_the_next_sandbox_finds_none_of_it() {
+    if !root() {
+        return;
+    }
+    for stock_max in [0, 4] {
+        let house = House::with(|options| options.stock_max = stock_max).await;
+        let (fresh, _) = traces(&house).await;
+        assert!(fresh.starts_with("[] [] 1577836800\n"), "{fresh}");
+        for _ in 0..3 {
+            let messy = house.sandbox().await;
+            assert_eq!(python(&*messy, MESS).await, "TIME_WAIT True\n");
+            let (exit, _) = run(&*messy, &["/usr/bin/python3", "-c", "x = b'x' * (900 << 20)"]).await;
+            assert!(exit.out_of_memory, "{exit:?}");
+            messy.destroy().await.unwrap();
+            // One more than the stock can have made before.
+            for _ in 0..3 {
+                let (seen, peak) = traces(&house).await;
+                assert_eq!(seen, fresh);
+                assert!(peak < 40 * MIB, "{peak}");
+            }
+            let calm = house.sandbox().await;
+            let (exit, _) = run(&*calm, &["/bin/false"]).await;
+            assert_eq!((exit.kind, exit.out_of_memory), (ExitKind::Code(1), false));
+            calm.destroy().await.unwrap();
+        }
+        house.close().await;
+    }
+}
+
+#[tokio::test]
+async fn an_untouched_image_is_used_again() {
+    if !root() {
+        return;
+    }
+    let house = House::with(|options| options.spare_tmp = 0).await;
+    let mut devices = Vec::new();
+    for _ in 0..3 {
+        let sandbox = house.sandbox().await;
+        devices.push(python(&*sandbox, "import os; print(os.stat('/tmp').st_dev, os.listdir('/tmp'))").await);
+        sandbox.destroy().await.unwrap();
+        assert_eq!(images_in(house.scratch.path()), 1);
+    }
+    assert!(devices.iter().all(|one| *one == devices[0]), "{devices:?}");
+    house.close().await;
+}
