@@ -87,7 +87,7 @@ pub(crate) async fn serve<H: Handler>(
             }
             Found::Body(needs) => {
                 if !line.read_body(needs).await {
-                    return End::Over(line.stream, line.buffer, due);
+                    return line.over(due, patience.head);
                 }
             }
             Found::Request(request, last) => {
@@ -110,7 +110,7 @@ pub(crate) async fn serve<H: Handler>(
                 }
                 due = clock.now() + patience.idle;
             }
-            Found::Other => return End::Over(line.stream, line.buffer, due),
+            Found::Other => return line.over(due, patience.head),
         }
     }
 }
@@ -133,6 +133,12 @@ fn says_close(response: &Response) -> bool {
 }
 
 impl Line {
+    /// What is there of a head has begun now, or when the connection was accepted.
+    fn over(self, due: Instant, patience: Duration) -> End {
+        let due = due.min(self.clock.now() + patience);
+        End::Over(self.stream, self.buffer, due)
+    }
+
     /// Reads what there is. Cancel-safe.
     async fn read(&mut self) -> Result<(), Gone> {
         self.buffer.reserve(READ);
