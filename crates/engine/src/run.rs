@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::{
     Engine,
     admit::Permit,
-    place::{place, retire, spawn_start},
+    place::{leave, place, retire, spawn_start},
     pool::{Back, Instance, Pool, Refusal},
     record::{InvocationRecord, Result as Recorded},
 };
@@ -51,10 +51,13 @@ async fn run(
     match result {
         Ok(reply) => {
             record(engine, resolved, call, (&reply.result).into(), reply.billing);
-            pool.settling();
+            instance.answered(reply.billing.as_ref());
+            let stays = !pool.is_last_call(&instance);
+            if stays {
+                pool.settling();
+            }
             let _ = answer.send(Ok(Outcome::Replied(reply)));
-            instance.init_us = None;
-            settle(engine, &pool, instance).await;
+            settle(engine, &pool, instance, stays).await;
         }
         Err(error) => {
             let mut billing = None;
@@ -73,15 +76,15 @@ async fn run(
     }
 }
 
-/// Waits until the guest is ready again; a moment long, later calls may count on it.
-async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance) {
-    let mut counted = true;
+/// Waits until the guest is ready again; a moment long, later calls may count on it, if it `stays`.
+async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance, stays: bool) {
+    let mut counted = stays;
     let ready = {
         let mut settled = instance.guest.settled();
         tokio::select! {
             biased;
             ready = &mut settled => ready,
-            () = engine.0.base.clock.sleep(MOMENT) => {
+            () = engine.0.base.clock.sleep(MOMENT), if stays => {
                 counted = false;
                 if pool.settles_late() {
                     spawn_start(engine, pool);
@@ -94,12 +97,12 @@ async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance) {
         return gone(engine, pool, instance, counted);
     }
     if let Back::Retire(instance) = pool.give_back(instance, counted, engine.0.base.clock.now()) {
-        gone(engine, pool, instance, false);
+        leave(engine, pool, instance, "spindown");
     }
 }
 
 fn gone(engine: &Engine, pool: &Arc<Pool>, instance: Instance, counted: bool) {
-    if pool.lost(counted) {
+    if pool.lost(counted, engine.0.base.clock.now()) {
         spawn_start(engine, pool);
     }
     retire(engine, instance, "failure");

@@ -3,6 +3,8 @@
 use anyfn_core::ports::Network;
 use anyfn_types::Limits;
 
+use crate::Pressure;
+
 /// When a failed asynchronous call is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
@@ -26,13 +28,20 @@ pub struct Settings {
     pub backoff: Backoff,
     /// Asynchronous calls that run at once, over all functions. Default 256.
     pub events_at_once: usize,
-    /// Instances that may live at once; past it the one idle longest makes room. Default 1,000.
+    /// Instances that may live at once; past it the idle one that is missed least makes room: idle longest, cheapest to
+    /// start again, largest. Default 1,000.
     pub instances_max: usize,
+    /// MiB that all instances together may use, as far as their calls have told; past it idle ones make room as above,
+    /// and with none idle a start is refused. 0 means no bound. Default 0.
+    pub instances_memory_mib: u64,
+    /// Starts that compute at once; more only make each other late. Default two per core.
+    pub starts_computing: usize,
+    pub pressure: Pressure,
     /// Seconds. An asynchronous call older than this is set aside. Default 21,600.
     pub event_age_s: u32,
     /// Names and values that every guest gets.
     pub platform_env: Vec<(String, String)>,
-    /// Milliseconds between two looks at idle instances. Default 250.
+    /// Milliseconds between two looks at idle instances at least; without anything due there is none. Default 250.
     pub sweep_ms: u64,
 }
 
@@ -44,6 +53,9 @@ impl Default for Settings {
             backoff: Backoff::default(),
             events_at_once: 256,
             instances_max: 1_000,
+            instances_memory_mib: 0,
+            starts_computing: std::thread::available_parallelism().map_or(2, |cores| 2 * cores.get()),
+            pressure: Pressure::default(),
             event_age_s: 21_600,
             platform_env: Vec::new(),
             sweep_ms: 250,
