@@ -38,14 +38,16 @@ impl Pace {
     }
 
     /// How long `busy` instances need for `calls` more; None if nobody can say.
-    fn drained_in(&self, calls: usize, busy: usize) -> Option<Duration> {
-        let each = self.call_us.filter(|_| busy > 0)?;
+    fn drained_in(&self, each_us: Option<u64>, calls: usize, busy: usize) -> Option<Duration> {
+        let each = each_us.filter(|_| busy > 0)?;
         Some(Duration::from_micros(each.saturating_mul(calls as u64) / busy as u64))
     }
 
-    /// Whether a start would be done before `busy` instances have served the `calls` that nobody is started for.
-    pub(crate) fn worth_a_start(&self, calls: usize, busy: usize) -> bool {
-        match (self.drained_in(calls, busy), self.init()) {
+    /// Whether a start would be done before `busy` instances have served the `calls` that nobody is started for. Before the
+    /// first call has ended, calls are taken to last as long as the first one has `lasted` so far.
+    pub(crate) fn worth_a_start(&self, calls: usize, busy: usize, lasted: Option<Duration>) -> bool {
+        let lasted = lasted.map(|lasted| u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX));
+        match (self.drained_in(self.call_us.or(lasted), calls, busy), self.init()) {
             (Some(drained), Some(init)) => calls > 0 && drained >= init,
             _ => calls > 0,
         }
@@ -53,7 +55,17 @@ impl Pace {
 
     /// When a call that waits should look again whether the guess was right.
     pub(crate) fn patience(&self, calls: usize, busy: usize) -> Duration {
-        self.drained_in(calls, busy).map_or(UNKNOWN, |drained| (drained * 3 / 2).max(LEAST))
+        match (self.drained_in(self.call_us, calls, busy), self.init()) {
+            (Some(drained), _) => (drained * 3 / 2).max(LEAST),
+            (None, Some(init)) => (init / 2).clamp(LEAST, UNKNOWN),
+            (None, None) => UNKNOWN,
+        }
+    }
+
+    /// While no call has ended yet: when it is time to look whether they last.
+    pub(crate) fn undecided(&self) -> Option<Duration> {
+        let init = self.init().filter(|_| self.call_us.is_none())?;
+        Some((init / 8).clamp(LEAST, UNKNOWN))
     }
 }
 
@@ -83,25 +95,30 @@ mod tests {
             (1, 100, 0, 0, false),
             (1, 100, 0, 5, false),
         ] {
-            let got = pace(call_ms, init_ms).worth_a_start(calls, busy);
+            let got = pace(call_ms, init_ms).worth_a_start(calls, busy, None);
             assert_eq!(got, worth, "{call_ms} ms a call, {init_ms} ms a start, {calls} wait, {busy} busy");
         }
     }
 
     #[test]
     fn what_nobody_knows_is_worth_a_start() {
-        assert!(Pace::default().worth_a_start(1, 5));
+        assert!(Pace::default().worth_a_start(1, 5, None));
         let mut pace = Pace::default();
         pace.started(Duration::from_millis(100));
-        assert!(pace.worth_a_start(1, 5), "no call has ended yet");
+        let worth = |lasted_ms| pace.worth_a_start(196, 4, Some(Duration::from_millis(lasted_ms)));
+        assert!(!worth(0) && !worth(2), "no call has ended, but they have only begun");
+        assert!(worth(3), "at this pace the busy ones need 147 ms");
+        assert_eq!(pace.undecided(), Some(Duration::from_micros(12_500)));
+        pace.served(Duration::from_millis(1));
+        assert_eq!(pace.undecided(), None);
     }
 
     #[test]
     fn averages_follow() {
         let mut pace = pace(1, 100);
         (0..60).for_each(|_| pace.served(Duration::from_millis(500)));
-        assert!(pace.worth_a_start(1, 1));
+        assert!(pace.worth_a_start(1, 1, None));
         (0..60).for_each(|_| pace.served(Duration::from_millis(1)));
-        assert!(!pace.worth_a_start(1, 1));
+        assert!(!pace.worth_a_start(1, 1, None));
     }
 }

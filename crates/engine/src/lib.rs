@@ -32,7 +32,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use anyfn_base::{Base, TaskKind};
+use anyfn_base::{Base, Counter, TaskKind};
 use anyfn_core::{
     Outcome, Registry,
     ports::{Artifacts, Contract, Invoke, Isolation, Log, LogSink, Queue},
@@ -40,7 +40,7 @@ use anyfn_core::{
 use anyfn_types::{Error, Function, Invocation, Kind, Limits, Mode, Version, VersionId};
 use async_trait::async_trait;
 
-pub use pressure::{MemoryGauge, MemoryReading, Pressure};
+pub use pressure::{MemoryGauge, MemoryReading};
 pub use record::{InvocationRecord, RecordQuery};
 pub use settings::{Backoff, Settings};
 
@@ -78,6 +78,8 @@ pub(crate) struct Shared {
     rounds: Arc<Rounds>,
     admission: Admission,
     starts: Starts,
+    /// Looks at pools whose time had come.
+    looks: Counter,
     recorder: Recorder,
     events: events::Lanes,
     activating: activate::Activating,
@@ -100,6 +102,7 @@ impl Engine {
             rounds: Arc::new(Rounds::new(&base.metrics)),
             events: events::Lanes::new(settings.events_at_once),
             pools: Pools::default(),
+            looks: base.metrics.counter("anyfn_pool_looks_total", "Looks at pools whose time had come.", &[]),
             base,
             ports,
             settings,

@@ -145,20 +145,27 @@ pub(crate) fn spawn_start(engine: &Engine, pool: &Arc<Pool>) {
 
 /// One start, which its pool has counted.
 pub(crate) async fn start(place: Place, pool: Arc<Pool>) {
-    let engine = &place.engine;
+    let engine = place.engine.clone();
     let clock = &engine.0.base.clock;
     engine.0.starts.begun.add(1);
     match try_start(&place, &pool).await {
         Ok(Some((instance, took))) => {
             if let Back::Retire(instance) = pool.started(instance, took, clock.now()) {
-                leave(engine, &pool, instance, "spindown");
+                leave(&engine, &pool, instance, "spindown");
+            }
+            drop(place);
+            if let Some(pause) = pool.undecided() {
+                clock.sleep(pause).await;
+                if pool.wants_start(clock.now()) {
+                    spawn_start(&engine, &pool);
+                }
             }
         }
         Ok(None) => engine.0.starts.spared.add(1),
         Err(refusal) => {
             engine.0.starts.failed.add(1);
             if pool.start_failed(&refusal, clock.now()) {
-                spawn_start(engine, &pool);
+                spawn_start(&engine, &pool);
             }
         }
     }
@@ -233,11 +240,11 @@ async fn bring_up(
 /// `no_room` (Throttled): the memory of all instances is used up and none idles. The number of instances alone refuses
 /// nobody, for what they may use is bounded by namespace.
 fn make_room(engine: &Engine, mib: u32) -> Result<(), Refusal> {
-    let (settings, rounds) = (&engine.0.settings, &engine.0.rounds);
-    let most_mib = settings.instances_memory_mib;
+    let (limits, rounds) = (&engine.0.limits, &engine.0.rounds);
+    let most_mib = limits.instances_memory_mib;
     let (mut living, mut used) = (rounds.living() + 1, rounds.memory_mib() + u64::from(mib));
     let past = |used: u64| most_mib > 0 && used > most_mib;
-    while living > settings.instances_max || past(used) {
+    while living > limits.instances_max || past(used) {
         let Some(freed) = evict(engine, "room") else { break };
         (living, used) = (living - 1, used.saturating_sub(u64::from(freed)));
     }

@@ -51,11 +51,6 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    fn handed(&mut self, now: Instant) {
-        (self.taken, self.cooled) = (now, false);
-        self.calls += 1;
-    }
-
     /// Its call has been answered.
     pub(crate) fn answered(&mut self, billing: Option<&Billing>) {
         self.init_us = None;
@@ -99,8 +94,9 @@ struct State {
     /// Busy instances are used again after their calls.
     reused: bool,
     pace: Pace,
-    /// Calls that were given an instance.
+    /// Calls that were given an instance, and when the first of them was.
     handed: u64,
+    first: Option<Instant>,
     /// Waiting calls that have waited longer than was guessed.
     hurried: usize,
     memory_mib: Option<u32>,
@@ -185,8 +181,7 @@ impl Pool {
         }
         if let Some(mut instance) = state.idle.pop_back() {
             state.busy += 1;
-            state.handed += 1;
-            instance.handed(now);
+            state.hands(&mut instance, now);
             return Asked::Warm(instance);
         }
         if let Some(refusal) = state.refuse(now) {
@@ -197,7 +192,7 @@ impl Pool {
         }
         let (sender, grant) = oneshot::channel();
         state.waiting.push_back(sender);
-        let start = state.wants_start();
+        let start = state.wants_start(now);
         if start && state.past_scale_up(now, limits.scale_up_per_10s) {
             state.waiting.pop_back();
             return Asked::Refused(throttled("scale_up_exceeded"));
@@ -218,6 +213,12 @@ impl Pool {
         Hurry::Wait(state.pace.patience(unmet, state.servers()))
     }
 
+    /// Calls wait, and nobody knows yet how long calls take: when to look again.
+    pub(crate) fn undecided(&self) -> Option<Duration> {
+        let state = self.lock();
+        state.pace.undecided().filter(|_| state.unmet() > 0)
+    }
+
     pub(crate) fn handed(&self) -> u64 {
         self.lock().handed
     }
@@ -225,7 +226,7 @@ impl Pool {
     /// Somebody wants an instance for which nothing has been started yet.
     pub(crate) fn wants_start(&self, now: Instant) -> bool {
         let mut state = self.lock();
-        state.wants_start() || state.lacks_kept(now)
+        state.wants_start(now) || state.lacks_kept(now)
     }
 
     /// The same, asked when a start could begin: if true, it counts as begun.
@@ -233,7 +234,7 @@ impl Pool {
         let mut state = self.lock();
         state.waiting.retain(|waiting| !waiting.is_closed());
         if !state.lacks_kept(now) {
-            if !state.wants_start() {
+            if !state.wants_start(now) {
                 return false;
             }
             state.hurried = state.hurried.saturating_sub(1);
@@ -286,7 +287,7 @@ impl Pool {
                 break;
             }
         }
-        state.wants_start()
+        state.wants_start(now)
     }
 
     /// A busy instance has answered and will soon be free: calls that come now may wait for it.
@@ -295,10 +296,10 @@ impl Pool {
     }
 
     /// It takes longer than a moment: true if a start is wanted for a call that counted on it.
-    pub(crate) fn settles_late(&self) -> bool {
+    pub(crate) fn settles_late(&self, now: Instant) -> bool {
         let mut state = self.lock();
         state.settling = state.settling.saturating_sub(1);
-        state.wants_start()
+        state.wants_start(now)
     }
 
     /// The call that an instance is in is its last one.
@@ -334,14 +335,13 @@ impl Pool {
         }
         state.busy = state.busy.saturating_sub(1);
         self.plan(&mut state, now);
-        state.wants_start()
+        state.wants_start(now)
     }
 
     /// The instance counts as busy here.
     fn hand_on(&self, state: &mut State, mut instance: Instance, now: Instant) -> Back {
         while let Some(waiting) = state.waiting.pop_front() {
-            instance.handed(now);
-            state.handed += 1;
+            state.hands(&mut instance, now);
             match waiting.send(Ok(instance)) {
                 Ok(()) => return Back::Kept,
                 Err(Ok(unsent)) => instance = unsent,
@@ -372,6 +372,13 @@ fn throttled(code: &'static str) -> Refusal {
 }
 
 impl State {
+    fn hands(&mut self, instance: &mut Instance, now: Instant) {
+        (instance.taken, instance.cooled) = (now, false);
+        instance.calls += 1;
+        self.handed += 1;
+        self.first.get_or_insert(now);
+    }
+
     /// Waiting calls for which neither a start nor a settling instance is under way.
     fn unmet(&self) -> usize {
         self.waiting.len().saturating_sub(self.starting + self.settling)
@@ -382,10 +389,11 @@ impl State {
         if self.reused && !self.closed { self.busy } else { 0 }
     }
 
-    fn wants_start(&mut self) -> bool {
+    fn wants_start(&mut self, now: Instant) -> bool {
         let unmet = self.unmet();
         self.hurried = self.hurried.min(unmet);
-        self.hurried > 0 || self.pace.worth_a_start(unmet, self.servers())
+        let lasted = self.first.map(|first| now - first);
+        self.hurried > 0 || self.pace.worth_a_start(unmet, self.servers(), lasted)
     }
 
     fn lacks_kept(&self, now: Instant) -> bool {

@@ -1,6 +1,8 @@
 //! Pressure: when the host's memory gets short, idle instances give theirs back before anybody else has to.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+
+use anyfn_types::Limits;
 
 /// What the host says of its memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,39 +21,17 @@ pub trait MemoryGauge: Send + Sync + fmt::Debug {
     fn read(&self) -> Option<MemoryReading>;
 }
 
-/// When idle instances are retired although nobody needs their place.
-#[derive(Clone, Debug)]
-pub struct Pressure {
-    pub gauge: Option<Arc<dyn MemoryGauge>>,
-    /// Per cent of all memory: with less available, idle instances go. Default 8.
-    pub low_percent: u64,
-    /// Per cent of all memory that is then made available. Default 12.
-    pub high_percent: u64,
-    /// With more than this, an eighth of what instances use goes, each time it is read. Default 100.
-    pub stalled_permille: u32,
-    /// Milliseconds between two readings. Default 1,000.
-    pub every_ms: u64,
-}
-
-impl Default for Pressure {
-    fn default() -> Self {
-        Self { gauge: None, low_percent: 8, high_percent: 12, stalled_permille: 100, every_ms: 1_000 }
-    }
-}
-
-impl Pressure {
-    /// MiB that idle instances must give back now, while all instances together use `used_mib`.
-    pub(crate) fn to_free(&self, reading: MemoryReading, used_mib: u64) -> u64 {
-        let part = |percent: u64| reading.total_mib.saturating_mul(percent) / 100;
-        let short = if reading.available_mib < part(self.low_percent) {
-            part(self.high_percent.max(self.low_percent)).saturating_sub(reading.available_mib).max(1)
-        } else {
-            0
-        };
-        let stalled =
-            if reading.stalled_permille > self.stalled_permille { (used_mib / 8).max(1) } else { 0 };
-        short.max(stalled)
-    }
+/// MiB that idle instances must give back now, while all instances together use `used_mib`.
+pub(crate) fn to_free(limits: &Limits, reading: MemoryReading, used_mib: u64) -> u64 {
+    let part = |percent: u64| reading.total_mib.saturating_mul(percent) / 100;
+    let short = if reading.available_mib < part(limits.memory_low_percent) {
+        let wanted = part(limits.memory_high_percent.max(limits.memory_low_percent));
+        wanted.saturating_sub(reading.available_mib).max(1)
+    } else {
+        0
+    };
+    let stalled = reading.stalled_permille > limits.memory_stalled_permille;
+    short.max(if stalled { (used_mib / 8).max(1) } else { 0 })
 }
 
 #[cfg(test)]
@@ -60,7 +40,7 @@ mod tests {
 
     #[test]
     fn what_is_short_is_freed_up_to_the_upper_mark() {
-        let pressure = Pressure::default();
+        let limits = Limits::default();
         for (available_mib, stalled_permille, used_mib, freed) in [
             (500, 0, 800, 0),
             (80, 0, 800, 0),
@@ -72,7 +52,7 @@ mod tests {
             (10, 900, 1600, 200),
         ] {
             let reading = MemoryReading { total_mib: 1000, available_mib, stalled_permille };
-            assert_eq!(pressure.to_free(reading, used_mib), freed, "{reading:?}");
+            assert_eq!(to_free(&limits, reading, used_mib), freed, "{reading:?}");
         }
     }
 }

@@ -86,7 +86,7 @@ async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance, stays
             ready = &mut settled => ready,
             () = engine.0.base.clock.sleep(MOMENT), if stays => {
                 counted = false;
-                if pool.settles_late() {
+                if pool.settles_late(engine.0.base.clock.now()) {
                     spawn_start(engine, pool);
                 }
                 settled.await

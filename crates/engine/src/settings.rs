@@ -1,9 +1,11 @@
 //! Numbers that owners tune.
 
+use std::sync::Arc;
+
 use anyfn_core::ports::Network;
 use anyfn_types::Limits;
 
-use crate::Pressure;
+use crate::MemoryGauge;
 
 /// When a failed asynchronous call is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,15 +30,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// Asynchronous calls that run at once, over all functions. Default 256.
     pub events_at_once: usize,
-    /// Instances that may live at once; past it the idle one that is missed least makes room: idle longest, cheapest to
-    /// start again, largest. Default 1,000.
-    pub instances_max: usize,
-    /// MiB that all instances together may use, as far as their calls have told; past it idle ones make room as above,
-    /// and with none idle a start is refused. 0 means no bound. Default 0.
-    pub instances_memory_mib: u64,
-    /// Starts that compute at once; more only make each other late. Default two per core.
-    pub starts_computing: usize,
-    pub pressure: Pressure,
+    /// Reads the host's memory, so that idle instances go before it gets short. Default: none.
+    pub memory: Option<Arc<dyn MemoryGauge>>,
     /// Seconds. An asynchronous call older than this is set aside. Default 21,600.
     pub event_age_s: u32,
     /// Names and values that every guest gets.
@@ -52,10 +47,7 @@ impl Default for Settings {
             network: Network::Internet,
             backoff: Backoff::default(),
             events_at_once: 256,
-            instances_max: 1_000,
-            instances_memory_mib: 0,
-            starts_computing: std::thread::available_parallelism().map_or(2, |cores| 2 * cores.get()),
-            pressure: Pressure::default(),
+            memory: None,
             event_age_s: 21_600,
             platform_env: Vec::new(),
             sweep_ms: 250,

@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashSet,
+    num::NonZeroUsize,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -42,6 +43,12 @@ struct Line {
     running: usize,
 }
 
+/// Two per core unless the owner says otherwise: while one waits for the kernel, the other computes.
+fn computing(set: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    if set == 0 { 2 * cores() } else { set }
+}
+
 impl Starts {
     pub(crate) fn new(settings: &Settings, metrics: &Metrics) -> Self {
         let most = settings.limits.starts_at_once.max(1);
@@ -50,7 +57,7 @@ impl Starts {
         let fair = Fair::new((most * 3 / 4).max(1));
         Self {
             line: Mutex::new(Line { fair, standing: HashSet::new(), computing: 0, running: 0 }),
-            compute: settings.starts_computing.clamp(1, most),
+            compute: computing(settings.limits.starts_computing).clamp(1, most),
             most,
             begun: count("anyfn_starts_total", "Starts of instances that were begun."),
             spared: count("anyfn_starts_spared_total", "Starts given up because nobody waited any more."),

@@ -12,10 +12,13 @@ use crate::{
     Engine,
     place::{evict, leave, spawn_start},
     pool::{Back, Instance, Pool},
+    pressure::to_free,
 };
 
 /// When a look at the registry that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Between two readings of the host's memory, while instances idle.
+const GAUGE_EVERY: Duration = Duration::from_secs(1);
 
 /// What the loop waits for besides the rounds.
 struct Keeper {
@@ -59,8 +62,7 @@ impl Keeper {
     async fn woken(&mut self) -> Woken {
         let shared = self.engine.0.clone();
         let planned = shared.rounds.first_due().map(|at| at.max(self.looks_at));
-        let gauge =
-            (shared.settings.pressure.gauge.is_some() && shared.rounds.has_idle()).then_some(self.gauge_at);
+        let gauge = (shared.settings.memory.is_some() && shared.rounds.has_idle()).then_some(self.gauge_at);
         let next = [planned, gauge, self.anew].into_iter().flatten().min();
         let time = async {
             match next {
@@ -104,8 +106,7 @@ impl Keeper {
             self.looks().await;
         }
         if self.gauge_at <= self.now() {
-            self.gauge_at =
-                self.now() + Duration::from_millis(self.engine.0.settings.pressure.every_ms.max(1));
+            self.gauge_at = self.now() + GAUGE_EVERY;
             relieve(&self.engine);
         }
     }
@@ -128,6 +129,7 @@ impl Keeper {
 
 /// A look at one pool whose time has come. True if its version must be looked up.
 fn look(engine: &Engine, pool: &Arc<Pool>) -> bool {
+    engine.0.looks.add(1);
     let look = pool.look(engine.0.base.clock.now());
     for instance in look.retire {
         leave(engine, pool, instance, "spindown");
@@ -199,9 +201,8 @@ fn wanted(function: &Function, version: &Version) -> Option<usize> {
 
 /// Retires idle instances until the host has memory again, as far as they reach.
 fn relieve(engine: &Engine) {
-    let pressure = &engine.0.settings.pressure;
-    let Some(reading) = pressure.gauge.as_ref().and_then(|gauge| gauge.read()) else { return };
-    let wanted = pressure.to_free(reading, engine.0.rounds.memory_mib());
+    let Some(reading) = engine.0.settings.memory.as_ref().and_then(|gauge| gauge.read()) else { return };
+    let wanted = to_free(&engine.0.limits, reading, engine.0.rounds.memory_mib());
     let (mut freed, mut count) = (0, 0_u32);
     while freed < wanted
         && let Some(mib) = evict(engine, "pressure")

@@ -60,7 +60,7 @@ impl Pool {
         let retire = self.take_spare(&mut state, now);
         let pause = self.take_uncooled(&mut state, now);
         state.busy += retire.len() + pause.len();
-        let start = state.lacks_kept(now) || state.wants_start();
+        let start = state.lacks_kept(now) || state.wants_start(now);
         let empty = state.is_empty() && state.quiet_from().is_none_or(|from| from <= now);
         if !empty {
             self.plan(&mut state, now);
