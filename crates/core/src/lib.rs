@@ -10,7 +10,7 @@ mod registry;
 mod reply;
 
 pub use registry::{
-    LayerName, LayerRecord, NewFunction, NewLayerVersion, Page, Publish, Registry, Resolved, Turn,
-    function_not_found, revision_mismatch, version_not_found,
+    Changed, Changes, LayerName, LayerRecord, NewFunction, NewLayerVersion, Page, Publish, Registry,
+    Resolved, Turn, function_not_found, revision_mismatch, version_not_found,
 };
 pub use reply::{Frame, Outcome, Reply, ReplyBody, ReplyHead};

@@ -4,6 +4,7 @@
 //! before the function's record names it: a crash between the two leaves an orphan, never a gap in the numbers.
 
 mod cache;
+mod changes;
 mod functions;
 mod layers;
 mod turns;
@@ -16,9 +17,10 @@ use anyfn_types::{Error, Function, FunctionName, Kind, Namespace};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::{cache::Cache, turns::Turns};
+use self::{cache::Cache, changes::Bell, turns::Turns};
 use crate::ports::{Expect, Record, Records};
 
+pub use changes::{Changed, Changes};
 pub use functions::NewFunction;
 pub use layers::{LayerName, LayerRecord, NewLayerVersion};
 pub use turns::Turn;
@@ -40,6 +42,7 @@ pub struct Registry {
     base: Base,
     records: Arc<dyn Records>,
     cache: Arc<Cache>,
+    changes: Arc<Bell>,
     turns: Arc<Turns>,
 }
 
@@ -51,7 +54,7 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     pub fn new(base: Base, records: Arc<dyn Records>) -> Self {
-        Self { base, records, cache: Arc::default(), turns: Arc::default() }
+        Self { base, records, cache: Arc::default(), changes: Arc::default(), turns: Arc::default() }
     }
 
     /// A fresh revision for a function's, alias' or policy's record.
@@ -68,9 +71,26 @@ impl Registry {
     }
 
     async fn write<T: Serialize>(&self, key: &str, value: &T, expect: Expect) -> Result<u64, Error> {
-        let bytes = serde_json::to_vec(value).map_err(|e| Error::internal("record_encode", e))?;
-        self.records.put(key, Bytes::from(bytes), expect).await
+        self.records.put(key, encode(value)?, expect).await
     }
+
+    /// Writes a function that is there already, and tells who wants to know.
+    async fn rewrite(&self, function: Function, revision: u64) -> Result<Arc<Function>, Error> {
+        let key = function_key(&function.namespace, &function.name);
+        let bytes = encode(&function)?;
+        let text = bytes.len();
+        let revision = self.records.put(&key, bytes, Expect::Revision(revision)).await?;
+        let function = Arc::new(function);
+        let name = (&function.namespace, &function.name);
+        self.cache.wrote_function(name, Some((function.clone(), revision)), text);
+        self.changes.ring(&function, false);
+        Ok(function)
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Bytes, Error> {
+    let bytes = serde_json::to_vec(value).map_err(|e| Error::internal("record_encode", e))?;
+    Ok(Bytes::from(bytes))
 }
 
 fn decode<T: DeserializeOwned>(record: &Record) -> Result<T, Error> {

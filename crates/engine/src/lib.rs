@@ -4,43 +4,47 @@
 //! one start per waiting call, never a start that nobody waits for, and no crowd of starts when starting keeps failing.
 //! Scale to zero again when calls stop. Keep asynchronous calls durable and retry them.
 //!
-//! Parts: `admit` (limits and concurrency), `pool` (pure bookkeeping of one version's instances), `place` (an instance for
-//! a call), `run` (one call from hand-over to rest), `sweep` (pause, retire, keep provisioned), `events` (asynchronous
-//! calls), `record` (what calls leave behind, written in batches).
+//! Parts: `admit` (limits and concurrency), `pool` (pure bookkeeping of one version's instances), `pools` (all of them),
+//! `place` (an instance for a call), `starts` and `fair` (whose start is next), `demand` (whether a start is worth it), `run`
+//! (one call from hand-over to rest), `rounds` and `agenda` (when to look at what), `sweep` (pause, retire, keep provisioned),
+//! `pressure` (when memory is short), `events` (asynchronous calls), `record` (what calls leave behind, written in batches).
 //! Must not know: any platform's API, how a sandbox or a guest works, where code lies.
 
 mod activate;
 mod admit;
+mod agenda;
+mod demand;
 mod events;
+mod fair;
 mod place;
 mod pool;
+mod pools;
+mod pressure;
 mod record;
+mod rounds;
 mod run;
 mod settings;
+mod starts;
 mod sweep;
 
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use anyfn_base::{Base, TaskKind};
+use anyfn_base::{Base, Counter, TaskKind};
 use anyfn_core::{
     Outcome, Registry,
     ports::{Artifacts, Contract, Invoke, Isolation, Log, LogSink, Queue},
 };
-use anyfn_types::{Error, Function, Invocation, Kind, Mode, Version, VersionId};
+use anyfn_types::{Error, Function, Invocation, Kind, Limits, Mode, Version, VersionId};
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
 
+pub use pressure::{MemoryGauge, MemoryReading};
 pub use record::{InvocationRecord, RecordQuery};
 pub use settings::{Backoff, Settings};
 
-use crate::{admit::Admission, pool::Pool, record::Recorder};
+use crate::{admit::Admission, pools::Pools, record::Recorder, rounds::Rounds, starts::Starts};
 
 /// What the engine stands on.
 #[derive(Clone)]
@@ -69,11 +73,13 @@ pub(crate) struct Shared {
     base: Base,
     ports: Ports,
     settings: Settings,
-    pools: RwLock<HashMap<VersionId, Arc<Pool>>>,
+    limits: Arc<Limits>,
+    pools: Pools,
+    rounds: Arc<Rounds>,
     admission: Admission,
-    starts: Semaphore,
-    /// Instances that live or are being started.
-    alive: AtomicUsize,
+    starts: Starts,
+    /// Looks at pools whose time had come.
+    looks: Counter,
     recorder: Recorder,
     events: events::Lanes,
     activating: activate::Activating,
@@ -91,10 +97,12 @@ impl Engine {
         let recorder = Recorder::start(&base, ports.log.clone());
         let engine = Self(Arc::new(Shared {
             admission: Admission::new(&settings.limits),
-            starts: Semaphore::new(settings.limits.starts_at_once.max(1)),
+            starts: Starts::new(&settings, &base.metrics),
+            limits: Arc::new(settings.limits.clone()),
+            rounds: Arc::new(Rounds::new(&base.metrics)),
             events: events::Lanes::new(settings.events_at_once),
-            pools: RwLock::default(),
-            alive: AtomicUsize::new(0),
+            pools: Pools::default(),
+            looks: base.metrics.counter("anyfn_pool_looks_total", "Looks at pools whose time had come.", &[]),
             base,
             ports,
             settings,
@@ -102,20 +110,23 @@ impl Engine {
             activating: activate::Activating::default(),
         }));
         events::resume(&engine).await?;
-        let sweeper = engine.clone();
-        engine.0.base.tasks.spawn(TaskKind::Service, "sweep", async move { sweep::run(sweeper).await });
+        let (sweeper, changes) = (engine.clone(), engine.0.ports.registry.changes());
+        engine.0.base.tasks.spawn(
+            TaskKind::Service,
+            "sweep",
+            async move { sweep::run(sweeper, changes).await },
+        );
         Ok(engine)
     }
 
     /// Instances that live or are being started.
     pub fn instances(&self) -> usize {
-        self.0.alive.load(std::sync::atomic::Ordering::Relaxed)
+        self.0.rounds.living()
     }
 
     /// Instances of one version: idle, busy, being started.
     pub fn instances_of(&self, version: VersionId) -> (usize, usize, usize) {
-        let pools = self.0.pools.read().unwrap_or_else(PoisonError::into_inner);
-        pools.get(&version).map_or((0, 0, 0), |pool| pool.counts())
+        self.0.pools.get(version).map_or((0, 0, 0), |pool| pool.counts())
     }
 
     /// Unpacks a version's code and asks its contract whether this host can serve it. Gives the notice for the user.

@@ -1,34 +1,32 @@
 //! Place: an instance for a call, warm if there is one, else started for it.
 
-use std::{
-    sync::{Arc, PoisonError, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use anyfn_base::TaskKind;
+use anyfn_base::{Instant, TaskKind};
 use anyfn_core::{
     Resolved,
-    ports::{BringUp, GuestEvent, Root, StartError},
+    ports::{BringUp, Contract, GuestEvent, Root, StartError},
 };
 use anyfn_types::{Error, Kind, Version};
 use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
 
 use crate::{
     Engine, Shared,
-    pool::{Asked, Back, Instance, Pool, Refusal},
-    sweep::wanted,
+    pool::{Asked, Back, Grant, Hurry, Instance, Pool, Refusal},
+    rounds::Living,
+    starts::{self, Place},
 };
 
 impl Shared {
     /// The pool of a version, made when first needed.
     pub(crate) fn pool(&self, resolved: &Resolved) -> Arc<Pool> {
-        let id = resolved.version.id;
-        if let Some(pool) = self.pools.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            return pool.clone();
+        let (pool, fresh) = self.pools.get_or_make(resolved, &self.rounds, &self.settings.limits);
+        if fresh {
+            // Its version may have been replaced since it was resolved: the rounds look that up.
+            pool.begin_rounds(self.base.clock.now());
         }
-        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Arc::new(Pool::new(resolved.function.clone(), resolved.version.clone()));
-        pools.entry(id).or_insert_with(fresh).clone()
+        pool
     }
 
     /// The version's code and its merged layers, unpacked.
@@ -42,24 +40,53 @@ impl Shared {
     }
 }
 
-/// A live instance for the call.
+/// A live instance for the call. Must not be dropped before it ends: an instance may be on its way to it.
 pub(crate) async fn place(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance, Refusal> {
     loop {
         let asked = pool.ask(engine.0.base.clock.now(), &engine.0.settings.limits);
         let mut instance = match asked {
             Asked::Warm(instance) => instance,
             Asked::Refused(refusal) => return Err(refusal),
-            Asked::Wait { grant, start } => {
+            Asked::Gone => {
+                engine.0.pools.put_back(pool);
+                continue;
+            }
+            Asked::Wait { grant, start, patience } => {
                 if start {
                     spawn_start(engine, pool);
                 }
-                grant.await.unwrap_or_else(|_| Err(draining()))?
+                wait(engine, pool, grant, patience).await?
             }
         };
         if usable(&mut instance).await {
             return Ok(instance);
         }
         engine.discard(pool, instance);
+    }
+}
+
+/// Waits for an instance; asks for a start when it takes longer than the pool guessed.
+async fn wait(
+    engine: &Engine,
+    pool: &Arc<Pool>,
+    mut grant: oneshot::Receiver<Grant>,
+    mut patience: Duration,
+) -> Grant {
+    let clock = &engine.0.base.clock;
+    let (began, mut seen) = (clock.now(), pool.handed());
+    loop {
+        tokio::select! {
+            biased;
+            granted = &mut grant => return granted.unwrap_or_else(|_| Err(draining())),
+            () = clock.sleep(patience) => {}
+        }
+        patience = match pool.hurry(clock.now() - began, &mut seen) {
+            Hurry::Wait(patience) => patience,
+            Hurry::Start => {
+                spawn_start(engine, pool);
+                patience * 2
+            }
+        };
     }
 }
 
@@ -86,88 +113,96 @@ fn draining() -> Refusal {
 impl Engine {
     /// A busy instance that turned out dead: forget and retire it.
     fn discard(&self, pool: &Arc<Pool>, instance: Instance) {
-        if pool.lost(false) {
-            spawn_start(self, pool);
-        }
-        retire(self, instance, "failure");
+        leave(self, pool, instance, "failure");
     }
+}
+
+/// An instance that counts as busy goes for good.
+pub(crate) fn leave(engine: &Engine, pool: &Arc<Pool>, instance: Instance, reason: &'static str) {
+    if instance.calls == 0 && pool.kept() == 0 {
+        engine.0.starts.wasted.add(1);
+    }
+    if pool.lost(false, engine.0.base.clock.now()) {
+        spawn_start(engine, pool);
+    }
+    retire(engine, instance, reason);
 }
 
 /// Ends an instance behind the callers' backs.
 pub(crate) fn retire(engine: &Engine, instance: Instance, reason: &'static str) {
-    let shared = engine.0.clone();
     engine.0.base.tasks.spawn(TaskKind::Request, "retire", async move {
         tracing::debug!(instance = %instance.id, calls = instance.calls, reason, "retire");
-        instance.guest.retire(reason).await;
-        shared.alive.fetch_sub(1, Ordering::Relaxed);
+        let Instance { guest, living, .. } = instance;
+        guest.retire(reason).await;
+        drop(living);
     });
 }
 
-/// Begins a start that the pool has counted already.
+/// Sees to it that a start that a pool wants is begun when its turn comes.
 pub(crate) fn spawn_start(engine: &Engine, pool: &Arc<Pool>) {
-    let (engine, pool) = (engine.clone(), pool.clone());
-    let tasks = engine.0.base.tasks.clone();
-    tasks.spawn(TaskKind::Request, "start", async move {
-        loop {
-            let again = match start(&engine, &pool).await {
-                Ok(instance) => {
-                    let back = pool.started(instance, engine.0.base.clock.now());
-                    if let Back::Retire(instance) = back {
-                        pool.lost(false);
-                        retire(&engine, instance, "spindown");
-                    }
-                    false
+    starts::want(engine, pool);
+}
+
+/// One start, which its pool has counted.
+pub(crate) async fn start(place: Place, pool: Arc<Pool>) {
+    let engine = place.engine.clone();
+    let clock = &engine.0.base.clock;
+    engine.0.starts.begun.add(1);
+    match try_start(&place, &pool).await {
+        Ok(Some((instance, took))) => {
+            if let Back::Retire(instance) = pool.started(instance, took, clock.now()) {
+                leave(&engine, &pool, instance, "spindown");
+            }
+            drop(place);
+            if let Some(pause) = pool.undecided() {
+                clock.sleep(pause).await;
+                if pool.wants_start(clock.now()) {
+                    spawn_start(&engine, &pool);
                 }
-                Err(refusal) => pool.start_failed(refusal, engine.0.base.clock.now()),
-            };
-            if !again {
-                return;
             }
         }
-    });
+        Ok(None) => engine.0.starts.spared.add(1),
+        Err(refusal) => {
+            engine.0.starts.failed.add(1);
+            if pool.start_failed(&refusal, clock.now()) {
+                spawn_start(&engine, &pool);
+            }
+        }
+    }
 }
 
-async fn start(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance, Refusal> {
+/// None if nobody waits for it any more.
+async fn try_start(place: &Place, pool: &Arc<Pool>) -> Result<Option<(Instance, Duration)>, Refusal> {
     let platform = |e: Error| Refusal::Platform(Arc::new(e));
+    let engine = &place.engine;
     let shared = &engine.0;
-    let _permit = shared.starts.acquire().await.map_err(|_| draining())?;
     if shared.base.tasks.is_stopping() {
         return Err(draining());
     }
-    let (code, layers) = shared.roots(&pool.version).await.map_err(platform)?;
+    let roots = shared.roots(&pool.version).await.map_err(platform)?;
     let contract = engine.contract(&pool.version).map_err(platform)?;
-    make_room(engine);
     let begun = shared.base.clock.now();
-    let id = shared.base.random.instance_id();
-    let provisioned = wanted(engine, pool).await.is_some_and(|count| count > 0);
-    let with = bring_up(engine, pool, id, (code, layers), provisioned);
-    shared.alive.fetch_add(1, Ordering::Relaxed);
-    match contract.bring_up(with).await {
-        Ok(guest) => {
-            let now = shared.base.clock.now();
-            let init_us = u64::try_from((now - begun).as_micros()).unwrap_or(u64::MAX);
-            Ok(Instance { id, guest, idle_since: now, paused: false, calls: 0, init_us: Some(init_us) })
-        }
-        Err(e) => {
-            shared.alive.fetch_sub(1, Ordering::Relaxed);
-            Err(match e {
-                StartError::Function { failure, log_tail } => Refusal::Function(failure, log_tail),
-                StartError::Platform(error) => platform(error),
-            })
-        }
+    if !pool.still_wanted(begun) {
+        return Ok(None);
     }
+    let guess = pool.memory_guess();
+    make_room(engine, guess)?;
+    let living = Living::new(shared.rounds.clone(), guess);
+    let instance = place.run(bring_up(engine, pool, &*contract, roots, (begun, living))).await?;
+    Ok(Some((instance, shared.base.clock.now() - begun)))
 }
 
-fn bring_up(
+async fn bring_up(
     engine: &Engine,
     pool: &Arc<Pool>,
-    instance: anyfn_types::InstanceId,
+    contract: &dyn Contract,
     (code, layers): (Root, Option<Root>),
-    provisioned: bool,
-) -> BringUp {
+    (begun, living): (Instant, Living),
+) -> Result<Instance, Refusal> {
     let shared = &engine.0;
-    BringUp {
-        instance,
+    let id = shared.base.random.instance_id();
+    let with = BringUp {
+        instance: id,
         function: pool.function.clone(),
         version: pool.version.clone(),
         code,
@@ -175,28 +210,57 @@ fn bring_up(
         isolation: shared.ports.isolation.clone(),
         logs: shared.ports.logs.clone(),
         network: shared.settings.network,
-        initialization: if provisioned { "provisioned-concurrency" } else { "on-demand" },
+        initialization: if pool.kept() > 0 { "provisioned-concurrency" } else { "on-demand" },
         init_timeout: Duration::from_millis(shared.settings.limits.init_ms),
         platform_env: shared.settings.platform_env.clone(),
-        limits: Arc::new(shared.settings.limits.clone()),
-    }
+        limits: shared.limits.clone(),
+    };
+    let guest = contract.bring_up(with).await.map_err(|e| match e {
+        StartError::Function { failure, log_tail } => Refusal::Function(failure, log_tail),
+        StartError::Platform(error) => Refusal::Platform(Arc::new(error)),
+    })?;
+    let now = shared.base.clock.now();
+    let init_us = u64::try_from((now - begun).as_micros()).unwrap_or(u64::MAX);
+    Ok(Instance {
+        id,
+        guest,
+        idle_since: now,
+        taken: now,
+        paused: false,
+        cooled: false,
+        calls: 0,
+        init_us: Some(init_us),
+        living,
+    })
 }
 
-/// At the cap of instances, the one that is idle longest goes.
-fn make_room(engine: &Engine) {
-    if engine.instances() < engine.0.settings.instances_max {
-        return;
+/// Past the caps, the idle instances that are missed least go until `mib` more fit.
+///
+/// # Errors
+/// `no_room` (Throttled): the memory of all instances is used up and none idles. The number of instances alone refuses
+/// nobody, for what they may use is bounded by namespace.
+fn make_room(engine: &Engine, mib: u32) -> Result<(), Refusal> {
+    let (limits, rounds) = (&engine.0.limits, &engine.0.rounds);
+    let most_mib = limits.instances_memory_mib;
+    let (mut living, mut used) = (rounds.living() + 1, rounds.memory_mib() + u64::from(mib));
+    let past = |used: u64| most_mib > 0 && used > most_mib;
+    while living > limits.instances_max || past(used) {
+        let Some(freed) = evict(engine, "room") else { break };
+        (living, used) = (living - 1, used.saturating_sub(u64::from(freed)));
     }
-    let pools: Vec<_> = {
-        let pools = engine.0.pools.read().unwrap_or_else(PoisonError::into_inner);
-        pools.values().filter_map(|pool| Some((pool.oldest_idle()?, pool.clone()))).collect()
-    };
-    let Some((since, pool)) = pools.into_iter().min_by_key(|(since, _)| *since) else { return };
-    let mut one = true;
-    for instance in pool.take_idle(|i| i.idle_since == since && std::mem::take(&mut one)) {
-        if pool.lost(false) {
-            spawn_start(engine, &pool);
-        }
-        retire(engine, instance, "spindown");
+    // A single instance that is larger than all may be is let through: its own limit holds it.
+    if past(used) && living > 1 {
+        let text = "The instances of this server use all the memory that they may have; try again later.";
+        return Err(Refusal::Platform(Arc::new(Error::new(Kind::Throttled, "no_room", text))));
     }
+    Ok(())
+}
+
+/// Retires the idle instance that is missed least; gives its MiB, or None if nothing idles.
+pub(crate) fn evict(engine: &Engine, reason: &'static str) -> Option<u32> {
+    let (pool, instance) = engine.0.rounds.evict()?;
+    let mib = instance.living.mib();
+    tracing::debug!(instance = %instance.id, mib, reason, "evict");
+    leave(engine, &pool, instance, "spindown");
+    Some(mib)
 }

@@ -18,7 +18,7 @@ use futures_util::FutureExt as _;
 use crate::{
     Engine,
     admit::Permit,
-    place::{place, retire, spawn_start},
+    place::{leave, place, retire, spawn_start},
     pool::{Back, Instance, Pool, Refusal},
     record::{InvocationRecord, Result as Recorded},
 };
@@ -76,6 +76,8 @@ struct Rest {
     pool: Arc<Pool>,
     instance: Instance,
     permit: Permit,
+    /// Whether it will serve more calls.
+    stays: bool,
 }
 
 impl Rest {
@@ -90,7 +92,7 @@ impl Rest {
     }
 
     async fn settle(self) {
-        settle(&self.engine, &self.pool, self.instance).await;
+        settle(&self.engine, &self.pool, self.instance, self.stays).await;
         drop(self.permit);
     }
 }
@@ -108,9 +110,12 @@ async fn run(engine: Engine, resolved: Resolved, call: Invocation, permit: Permi
     match instance.guest.invoke(call, deadline).await {
         Ok(reply) => {
             record(here, resolved, call, (&reply.result).into(), reply.billing);
-            pool.settling();
-            instance.init_us = None;
-            let rest = Rest { engine, pool, instance, permit };
+            instance.answered(reply.billing.as_ref());
+            let stays = !pool.is_last_call(&instance);
+            if stays {
+                pool.settling();
+            }
+            let rest = Rest { engine, pool, instance, permit, stays };
             (Ok(Outcome::Replied(reply)), Some(rest))
         }
         Err(error) => {
@@ -130,17 +135,17 @@ async fn run(engine: Engine, resolved: Resolved, call: Invocation, permit: Permi
     }
 }
 
-/// Waits until the guest is ready again; a moment long, later calls may count on it.
-async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance) {
-    let mut counted = true;
+/// Waits until the guest is ready again; a moment long, later calls may count on it, if it `stays`.
+async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance, stays: bool) {
+    let mut counted = stays;
     let ready = {
         let mut settled = instance.guest.settled();
         tokio::select! {
             biased;
             ready = &mut settled => ready,
-            () = engine.0.base.clock.sleep(MOMENT) => {
+            () = engine.0.base.clock.sleep(MOMENT), if stays => {
                 counted = false;
-                if pool.settles_late() {
+                if pool.settles_late(engine.0.base.clock.now()) {
                     spawn_start(engine, pool);
                 }
                 settled.await
@@ -151,12 +156,12 @@ async fn settle(engine: &Engine, pool: &Arc<Pool>, mut instance: Instance) {
         return gone(engine, pool, instance, counted);
     }
     if let Back::Retire(instance) = pool.give_back(instance, counted, engine.0.base.clock.now()) {
-        gone(engine, pool, instance, false);
+        leave(engine, pool, instance, "spindown");
     }
 }
 
 fn gone(engine: &Engine, pool: &Arc<Pool>, instance: Instance, counted: bool) {
-    if pool.lost(counted) {
+    if pool.lost(counted, engine.0.base.clock.now()) {
         spawn_start(engine, pool);
     }
     retire(engine, instance, "failure");

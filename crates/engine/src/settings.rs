@@ -1,7 +1,11 @@
 //! Numbers that owners tune.
 
+use std::sync::Arc;
+
 use anyfn_core::ports::Network;
 use anyfn_types::Limits;
+
+use crate::MemoryGauge;
 
 /// When a failed asynchronous call is tried again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +30,13 @@ pub struct Settings {
     pub backoff: Backoff,
     /// Asynchronous calls that run at once, over all functions. Default 256.
     pub events_at_once: usize,
-    /// Instances that may live at once; past it the one idle longest makes room. Default 1,000.
-    pub instances_max: usize,
+    /// Reads the host's memory, so that idle instances go before it gets short. Default: none.
+    pub memory: Option<Arc<dyn MemoryGauge>>,
     /// Seconds. An asynchronous call older than this is set aside. Default 21,600.
     pub event_age_s: u32,
     /// Names and values that every guest gets.
     pub platform_env: Vec<(String, String)>,
-    /// Milliseconds between two looks at idle instances. Default 250.
+    /// Milliseconds between two looks at idle instances at least; without anything due there is none. Default 250.
     pub sweep_ms: u64,
 }
 
@@ -43,7 +47,7 @@ impl Default for Settings {
             network: Network::Internet,
             backoff: Backoff::default(),
             events_at_once: 256,
-            instances_max: 1_000,
+            memory: None,
             event_age_s: 21_600,
             platform_env: Vec::new(),
             sweep_ms: 250,

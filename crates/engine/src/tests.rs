@@ -3,4 +3,6 @@
 mod calls;
 mod events;
 mod fakes;
+mod memory;
 mod scale;
+mod starts;

@@ -51,6 +51,22 @@ pub struct Limits {
     pub scale_up_per_10s: u32,
     /// Starts of instances that may run at once. Default 64.
     pub starts_at_once: usize,
+    /// Of these, starts in their first second: they compute, and more of them only make each other late. 0: two per core.
+    /// Default 0.
+    pub starts_computing: usize,
+    /// Instances that may live at once; past it the idle one that is missed least makes room: idle longest, cheapest to
+    /// start again, largest. Default 1,000.
+    pub instances_max: usize,
+    /// MiB that all instances together may use, as far as their calls have told; past it idle ones make room as above,
+    /// and with none idle a start is refused (`no_room`). 0 means no bound. Default 0.
+    pub instances_memory_mib: u64,
+    /// Per cent of the server's memory: with less of it available, idle instances go. 0: never. Default 8.
+    pub memory_low_percent: u64,
+    /// Per cent of the server's memory that is then made available. Default 12.
+    pub memory_high_percent: u64,
+    /// Thousandths of ten seconds in which somebody waited for memory: past it an eighth of what instances use goes, once a
+    /// second. Default 100.
+    pub memory_stalled_permille: u32,
     /// Calls of one function that may wait for an instance. Default 4,096.
     pub waiting_calls: usize,
 }
@@ -79,6 +95,12 @@ impl Default for Limits {
             open_files: 1024,
             scale_up_per_10s: 1000,
             starts_at_once: 64,
+            starts_computing: 0,
+            instances_max: 1_000,
+            instances_memory_mib: 0,
+            memory_low_percent: 8,
+            memory_high_percent: 12,
+            memory_stalled_permille: 100,
             waiting_calls: 4096,
         }
     }

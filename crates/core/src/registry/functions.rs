@@ -6,7 +6,9 @@ use anyfn_types::{
     Code, Config, Error, Function, FunctionName, FunctionUrl, Kind, Namespace, Version, VersionState,
 };
 
-use super::{ATTEMPTS, Page, Registry, contended, decode, function_key, function_not_found, lost};
+use super::{
+    ATTEMPTS, Page, Registry, cache::Known, contended, decode, function_key, function_not_found, lost,
+};
 use crate::ports::Expect;
 
 /// What a new function begins with.
@@ -52,11 +54,7 @@ impl Registry {
         };
         let key = function_key(&function.namespace, &function.name);
         match self.write(&key, &function, Expect::Absent).await {
-            Ok(revision) => {
-                let function = Arc::new(function);
-                self.cache.keep_function(key, function.clone(), revision);
-                Ok(function)
-            }
+            Ok(_) => Ok(Arc::new(function)),
             Err(e) if lost(&e) => Err(Error::new(
                 Kind::Conflict,
                 "function_exists",
@@ -68,16 +66,23 @@ impl Registry {
 
     /// Errors: `function_not_found`.
     pub async fn get(&self, namespace: &Namespace, name: &FunctionName) -> Result<Arc<Function>, Error> {
-        let key = function_key(namespace, name);
-        if let Some(function) = self.cache.function(&key) {
-            return Ok(function);
-        }
-        let Some((function, revision)) = self.read::<Function>(&key).await? else {
-            return Err(function_not_found(name));
+        Ok(self.known(namespace, name).await?.function.clone())
+    }
+
+    pub(super) async fn known(
+        &self,
+        namespace: &Namespace,
+        name: &FunctionName,
+    ) -> Result<Arc<Known>, Error> {
+        let since = match self.cache.function(namespace, name) {
+            Ok(known) => return Ok(known),
+            Err(since) => since,
         };
-        let function = Arc::new(function);
-        self.cache.keep_function(key, function.clone(), revision);
-        Ok(function)
+        let record = self.records.get(&function_key(namespace, name)).await?;
+        let record = record.ok_or_else(|| function_not_found(name))?;
+        let known = Arc::new(Known::new(Arc::new(decode(&record)?), record.revision));
+        self.cache.keep_function(known.clone(), record.value.len(), since);
+        Ok(known)
     }
 
     /// In order of names; `after` is a page's `next`. `limit` 1..=10000.
@@ -117,12 +122,8 @@ impl Registry {
                 return Err(function_not_found(name));
             };
             let result = change(&mut function)?;
-            match self.write(&key, &function, Expect::Revision(revision)).await {
-                Ok(revision) => {
-                    let function = Arc::new(function);
-                    self.cache.keep_function(key, function.clone(), revision);
-                    return Ok((function, result));
-                }
+            match self.rewrite(function, revision).await {
+                Ok(function) => return Ok((function, result)),
                 Err(e) if lost(&e) => {}
                 Err(e) => return Err(e),
             }
@@ -137,7 +138,8 @@ impl Registry {
             return Err(function_not_found(name));
         };
         self.records.delete(&key, Expect::Any).await?;
-        self.cache.forget_function(&key);
+        self.cache.wrote_function((namespace, name), None, 0);
+        self.changes.ring(&function, true);
         for id in function.versions.values() {
             self.delete_version_record(namespace, name, *id).await?;
         }

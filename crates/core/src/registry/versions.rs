@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyfn_types::{Error, Function, FunctionName, Kind, Namespace, Qualifier, Version, VersionId};
 
-use super::{ATTEMPTS, Registry, contended, function_key, function_not_found, lost, version_not_found};
+use super::{
+    ATTEMPTS, Registry, contended, decode, function_key, function_not_found, lost, version_not_found,
+};
 use crate::ports::Expect;
 
 /// Conditions of a publish.
@@ -60,13 +62,8 @@ impl Registry {
             self.write(&record, &version, Expect::Absent).await?;
             function.versions.insert(version.number, version.id);
             function.next_version += 1;
-            match self.write(&key, &function, Expect::Revision(revision)).await {
-                Ok(revision) => {
-                    let (function, version) = (Arc::new(function), Arc::new(version));
-                    self.cache.keep_function(key, function.clone(), revision);
-                    self.cache.keep_version(version.clone());
-                    return Ok(Resolved { function, version });
-                }
+            match self.rewrite(function, revision).await {
+                Ok(function) => return Ok(Resolved { function, version: Arc::new(version) }),
                 Err(e) if lost(&e) => self.delete_version_record(namespace, name, version.id).await?,
                 Err(e) => return Err(e),
             }
@@ -108,11 +105,11 @@ impl Registry {
             return Ok(version);
         }
         let key = Self::version_key(&function.namespace, &function.name, *id);
-        let Some((version, _)) = self.read::<Version>(&key).await? else {
+        let Some(record) = self.records.get(&key).await? else {
             return Err(Error::internal("version_record_missing", key));
         };
-        let version = Arc::new(version);
-        self.cache.keep_version(version.clone());
+        let version = Arc::new(decode::<Version>(&record)?);
+        self.cache.keep_version(version.clone(), record.value.len());
         Ok(version)
     }
 
@@ -125,24 +122,15 @@ impl Registry {
         qualifier: Option<&Qualifier>,
         draw: impl FnOnce() -> f64 + Send,
     ) -> Result<Resolved, Error> {
-        let function = self.get(namespace, name).await?;
+        let known = self.known(namespace, name).await?;
+        let function = known.function.clone();
         let number = match qualifier {
             None | Some(Qualifier::Latest) => 0,
             Some(Qualifier::Version(number)) => *number,
             Some(Qualifier::Alias(alias)) => route(&function, alias, draw)?,
         };
-        let version =
-            if number == 0 { self.latest(&function) } else { self.version(&function, number).await? };
+        let version = if number == 0 { known.latest() } else { self.version(&function, number).await? };
         Ok(Resolved { function, version })
-    }
-
-    /// `$LATEST` as calls see it, shared between calls: code and configuration never change under one id.
-    fn latest(&self, function: &Function) -> Arc<Version> {
-        self.cache.version(function.latest.id).unwrap_or_else(|| {
-            let version = Arc::new(function.latest.clone());
-            self.cache.keep_version(version.clone());
-            version
-        })
     }
 
     /// Deletes one published version. Errors: `version_not_found`, `version_in_use` (an alias points at it).

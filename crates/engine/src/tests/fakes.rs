@@ -46,6 +46,19 @@ pub(super) struct Script {
     pub(super) init_error: Mutex<Option<Failure>>,
     /// Bodies in the order they ran.
     pub(super) seen: Mutex<Vec<Bytes>>,
+    /// Milliseconds that a start and a call take.
+    pub(super) start_ms: AtomicUsize,
+    pub(super) call_ms: AtomicUsize,
+    /// MiB that calls report.
+    pub(super) memory_mib: AtomicUsize,
+    /// Guests that came up, and those that had a call.
+    pub(super) up: AtomicUsize,
+    pub(super) used: AtomicUsize,
+    /// Starts under way now, and the most so far.
+    pub(super) starting: AtomicUsize,
+    pub(super) starting_most: AtomicUsize,
+    /// Functions in the order in which starts of theirs began.
+    pub(super) begun: Mutex<Vec<String>>,
 }
 
 impl Default for Script {
@@ -62,6 +75,14 @@ impl Default for Script {
             entered: Notify::new(),
             init_error: Mutex::default(),
             seen: Mutex::default(),
+            start_ms: AtomicUsize::new(0),
+            call_ms: AtomicUsize::new(0),
+            memory_mib: AtomicUsize::new(0),
+            up: AtomicUsize::new(0),
+            used: AtomicUsize::new(0),
+            starting: AtomicUsize::new(0),
+            starting_most: AtomicUsize::new(0),
+            begun: Mutex::default(),
         }
     }
 }
@@ -75,14 +96,20 @@ pub(super) fn failure(kind: &str) -> Failure {
 
 #[async_trait]
 impl Contract for Fake {
-    async fn bring_up(&self, _: BringUp) -> Result<Box<dyn Guest>, StartError> {
+    async fn bring_up(&self, with: BringUp) -> Result<Box<dyn Guest>, StartError> {
         self.0.starts.fetch_add(1, Ordering::SeqCst);
+        self.0.begun.lock().unwrap().push(with.function.name.to_string());
+        let starting = self.0.starting.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.starting_most.fetch_max(starting, Ordering::SeqCst);
+        let _ending = Ending(self.0.clone());
+        pass(&self.0.start_ms).await;
         self.0.start_gate.acquire().await.unwrap().forget();
         if let Some(failure) = self.0.init_error.lock().unwrap().clone() {
             return Err(StartError::Function { failure, log_tail: None });
         }
         let live = self.0.live.fetch_add(1, Ordering::SeqCst) + 1;
         self.0.most.fetch_max(live, Ordering::SeqCst);
+        self.0.up.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(FakeGuest { script: self.0.clone(), calls: 0 }))
     }
 
@@ -94,9 +121,32 @@ impl Contract for Fake {
     }
 }
 
+/// Lets the given milliseconds go by.
+async fn pass(ms: &AtomicUsize) {
+    let ms = u64::try_from(ms.load(Ordering::SeqCst)).unwrap();
+    if ms > 0 {
+        anyfn_base::Clock::system().sleep(Duration::from_millis(ms)).await;
+    }
+}
+
+/// A start ends, however it ends.
+struct Ending(Arc<Script>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.starting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 struct FakeGuest {
     script: Arc<Script>,
     calls: usize,
+}
+
+impl FakeGuest {
+    fn mib(&self) -> u32 {
+        u32::try_from(self.script.memory_mib.load(Ordering::SeqCst)).unwrap()
+    }
 }
 
 impl Drop for FakeGuest {
@@ -109,6 +159,8 @@ impl Drop for FakeGuest {
 impl Guest for FakeGuest {
     async fn invoke(&mut self, call: &Invocation, _: Option<Instant>) -> Result<Reply, InvokeError> {
         self.calls += 1;
+        self.script.used.fetch_add(usize::from(self.calls == 1), Ordering::SeqCst);
+        pass(&self.script.call_ms).await;
         self.script.ran.fetch_add(1, Ordering::SeqCst);
         self.script.seen.lock().unwrap().push(call.body.clone());
         self.script.entered.notify_one();
@@ -129,7 +181,7 @@ impl Guest for FakeGuest {
             version: 0,
             result,
             head: None,
-            billing: Some(Billing::default()),
+            billing: Some(Billing { max_memory_mib: self.mib(), ..Billing::default() }),
             log_tail: None,
         })
     }

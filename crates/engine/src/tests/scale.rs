@@ -61,7 +61,7 @@ async fn provisioned_instances_are_kept_up() {
 #[tokio::test(start_paused = true)]
 async fn d12_at_the_cap_the_longest_idle_makes_room() {
     let mut settings = settings();
-    settings.instances_max = 4;
+    settings.limits.instances_max = 4;
     let world = World::new(settings).await;
     for n in 0..12 {
         world.create(&format!("g{n}")).await;
