@@ -155,6 +155,9 @@ impl Turn<'_> {
 
 /// The error and its causes, each once.
 fn text(error: &wasmtime::Error) -> String {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return format!("the function ended with code {}", exit.0);
+    }
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();

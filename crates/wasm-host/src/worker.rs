@@ -1,6 +1,6 @@
 //! One socket, one thread, many calls: reads frames, polls calls, writes what they say.
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc, task::Poll};
 
 use anyfn_wasm::wire::{self, CHUNK, CallHead, Kind};
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -34,7 +34,9 @@ pub(crate) async fn run(worker: &Worker, epoch: &Epoch, stream: UnixStream) -> i
         let pending = flush(worker, &stream)?;
         tokio::select! {
             biased;
-            Some(ended) = calls.next(), if !calls.is_empty() => drop(open.remove(&ended)),
+            ended = turn(worker, &mut calls, pending), if !calls.is_empty() => {
+                ended.and_then(|ended| open.remove(&ended));
+            }
             readable = stream.readable() => {
                 readable?;
                 if read(&stream, &mut buffer)? {
@@ -64,6 +66,20 @@ pub(crate) async fn run(worker: &Worker, epoch: &Epoch, stream: UnixStream) -> i
             });
         }
     }
+}
+
+/// Polls the calls until one has ended (its number) or said something that can be sent now (None).
+async fn turn(
+    worker: &Worker,
+    calls: &mut FuturesUnordered<impl Future<Output = u32>>,
+    pending: bool,
+) -> Option<u32> {
+    std::future::poll_fn(|cx| match calls.poll_next_unpin(cx) {
+        Poll::Ready(ended) => Poll::Ready(ended),
+        Poll::Pending if !pending && with_out(&worker.out, |out| !out.is_empty()) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 /// True at the end.

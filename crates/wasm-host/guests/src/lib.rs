@@ -110,10 +110,12 @@ impl wasi::exports::http::incoming_handler::Guest for Component {
                 let response = OutgoingResponse::new(Fields::new());
                 let outgoing = response.body().unwrap();
                 ResponseOutparam::set(out, Ok(response));
+                let stream = outgoing.write().unwrap();
                 for at in 0..number {
-                    write(&outgoing, format!("part {at}\n").as_bytes());
+                    stream.blocking_write_and_flush(format!("part {at}\n").as_bytes()).unwrap();
                     wasi::clocks::monotonic_clock::subscribe_duration(1_000_000).block();
                 }
+                drop(stream);
                 OutgoingBody::finish(outgoing, None).unwrap();
             }
             "/sleep" => {
