@@ -18,6 +18,15 @@ pub enum Contract {
     Other(String),
 }
 
+impl Contract {
+    /// The contract that a runtime's name and a handler ask for: a runtime `wasm`, or one of one's own whose handler is a
+    /// `.wasm` file, is WebAssembly; all others are Lambda's.
+    pub fn of(runtime: &str, handler: &str) -> Self {
+        let own = runtime.starts_with("provided") && handler.ends_with(".wasm");
+        if runtime == "wasm" || own { Self::Other("wasm".to_owned()) } else { Self::Lambda }
+    }
+}
+
 /// The code of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fs::File,
     os::fd::{AsRawFd as _, OwnedFd},
-    sync::{Arc, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use anyfn_wasm::control::{Flavor, Shape};
@@ -77,7 +77,14 @@ pub(crate) struct Functions {
     engine: Engine,
     components: component::Linker<State>,
     modules: wasmtime::Linker<ModuleState>,
-    loaded: RwLock<HashMap<u32, Arc<Function>>>,
+    loaded: RwLock<Loaded>,
+}
+
+#[derive(Default)]
+struct Loaded {
+    functions: HashMap<u32, Arc<Function>>,
+    /// Code by its artifact, with how many functions have it.
+    codes: HashMap<String, (Code, usize)>,
 }
 
 impl Functions {
@@ -91,17 +98,24 @@ impl Functions {
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<Arc<Function>> {
-        self.loaded.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&number).cloned()
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).functions.get(&number).cloned()
     }
 
     pub(crate) fn unload(&self, number: u32) {
-        self.loaded.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&number);
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(function) = loaded.functions.remove(&number) else { return };
+        if let Some((_, users)) = loaded.codes.get_mut(&function.artifact) {
+            *users -= 1;
+            if *users == 0 {
+                loaded.codes.remove(&function.artifact);
+            }
+        }
     }
 
     /// Code that another function brought already.
     fn known(&self, artifact: &str) -> Option<Code> {
-        let loaded = self.loaded.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        loaded.values().find(|function| function.artifact == artifact).map(|function| function.code.clone())
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        loaded.codes.get(artifact).map(|(code, _)| code.clone())
     }
 
     pub(crate) fn load(&self, load: Load, file: OwnedFd) -> Result<Shape, Refusal> {
@@ -118,8 +132,10 @@ impl Functions {
             memory_bytes: load.memory_bytes,
             network: load.network,
         };
-        let mut loaded = self.loaded.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        loaded.insert(load.number, Arc::new(function));
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        let code = || (function.code.clone(), 0);
+        loaded.codes.entry(function.artifact.clone()).or_insert_with(code).1 += 1;
+        loaded.functions.insert(load.number, Arc::new(function));
         Ok(shape)
     }
 

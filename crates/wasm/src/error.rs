@@ -2,8 +2,6 @@
 
 use std::io;
 
-use anyfn_types::{Blame, Kind};
-
 #[derive(Debug, thiserror::Error)]
 #[allow(clippy::error_impl_error, reason = "every room has its `Error`")]
 pub enum Error {
@@ -34,16 +32,15 @@ impl Error {
 impl From<Error> for anyfn_types::Error {
     fn from(error: Error) -> Self {
         let text = error.to_string();
-        let code = match &error {
-            Error::NotFound(_) => "wasm_not_found",
-            Error::Precompiled(_) => "wasm_precompiled",
-            Error::Invalid(_) => "wasm_invalid",
-            Error::Compile(_) => "wasm_compile_failed",
-            Error::Link(_) => "wasm_link_failed",
+        match &error {
+            Error::NotFound(_) => Self::invalid("wasm_not_found", text),
+            Error::Precompiled(_) => Self::invalid("wasm_precompiled", text),
+            Error::Invalid(_) => Self::invalid("wasm_invalid", text),
+            Error::Compile(_) => Self::invalid("wasm_compile_failed", text),
+            Error::Link(_) => Self::invalid("wasm_link_failed", text),
             Error::Package(_) | Error::Keep(_) | Error::Host { .. } => {
-                return Self::internal("wasm_host_failed", error);
+                Self::internal("wasm_host_failed", error)
             }
-        };
-        Self::new(Kind::Invalid, code, text).blame(Blame::Caller)
+        }
     }
 }

@@ -18,7 +18,7 @@ async fn state_never_survives_a_call() {
 }
 
 /// Host processes of the bench with this many calls, oldest first, with the users that they have outside.
-fn hosts(calls: u32) -> Vec<(i32, u32)> {
+pub(crate) fn hosts(calls: u32) -> Vec<(i32, u32)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };

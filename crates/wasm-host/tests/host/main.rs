@@ -10,5 +10,7 @@
 mod attacks;
 mod bench;
 mod command;
+mod example;
+mod figures;
 mod http;
 mod lifecycle;
