@@ -63,6 +63,7 @@ fn deploy(project: Project, over: &Overrides, zip: &Bytes) -> Deploy {
         timeout_ms: seconds.map(|s| u64::from(s) * 1000),
         tmp_mib: None,
         env,
+        http: None,
         url: over.url.or_else(|| project.url.then_some(true)),
     };
     Deploy { zip: STANDARD.encode(zip), config }

@@ -1,29 +1,68 @@
 //! Randomness: the kernel's, or a seeded stream that makes a simulation repeatable.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
 use anyfn_types::{InstanceId, InvocationId, MessageId, VersionId};
 
+/// Bytes that are asked of the kernel at once. Each is given out once and wiped.
+const STOCK: usize = 512;
+
 #[derive(Clone, Debug)]
-pub struct Random(Option<Arc<AtomicU64>>);
+pub struct Random(Source);
+
+#[derive(Clone)]
+enum Source {
+    Kernel(Arc<Mutex<Stock>>),
+    Seeded(Arc<AtomicU64>),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What is in stock will be keys.
+        f.write_str(if matches!(self, Self::Kernel(_)) { "Kernel" } else { "Seeded" })
+    }
+}
+
+struct Stock {
+    bytes: [u8; STOCK],
+    /// Bytes that were given out.
+    used: usize,
+}
+
+impl Stock {
+    fn take(&mut self) -> u64 {
+        if self.used + 8 > STOCK {
+            getrandom::fill(&mut self.bytes)
+                .unwrap_or_else(|e| unreachable!("the kernel has no randomness: {e}"));
+            self.used = 0;
+        }
+        let mut taken = [0; 8];
+        let piece = &mut self.bytes[self.used..self.used + 8];
+        taken.copy_from_slice(piece);
+        piece.fill(0);
+        self.used += 8;
+        u64::from_ne_bytes(taken)
+    }
+}
 
 impl Random {
     /// The kernel's randomness; fit for keys.
     pub fn system() -> Self {
-        Self(None)
+        Self(Source::Kernel(Arc::new(Mutex::new(Stock { bytes: [0; STOCK], used: STOCK }))))
     }
 
     /// Repeatable; for tests only.
     pub fn seeded(seed: u64) -> Self {
-        Self(Some(Arc::new(AtomicU64::new(seed))))
+        Self(Source::Seeded(Arc::new(AtomicU64::new(seed))))
     }
 
     pub fn u64(&self) -> u64 {
-        let Some(state) = &self.0 else {
-            return getrandom::u64().unwrap_or_else(|e| unreachable!("the kernel has no randomness: {e}"));
+        let state = match &self.0 {
+            Source::Kernel(stock) => return stock.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Source::Seeded(state) => state,
         };
         // SplitMix64
         let mut z =

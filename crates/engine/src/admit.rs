@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use anyfn_types::{Error, Function, FunctionName, Invocation, Kind, Limits, Mode, Namespace};
@@ -18,90 +21,126 @@ pub(crate) fn size(call: &Invocation, limits: &Limits) -> Result<(), Error> {
     Err(Error::new(Kind::TooLarge, "payload_too_large", text))
 }
 
+/// Calls of one namespace are counted by function in this many parts, so that calls of different functions seldom meet.
+const PARTS: usize = 16;
+
 /// Counts calls that run. Reserved functions have their own share; all others share what is left.
 #[derive(Debug)]
 pub(crate) struct Admission {
     account_max: u32,
-    running: Mutex<HashMap<Namespace, Running>>,
+    accounts: RwLock<HashMap<Namespace, Arc<Account>>>,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    /// Running calls of functions without a share of their own.
+    unreserved: AtomicU32,
+    /// The sum of all shares, as far as calls have shown; corrected with every call of the function.
+    set_aside: AtomicU32,
+    functions: [Mutex<HashMap<FunctionName, Running>>; PARTS],
 }
 
 #[derive(Debug, Default)]
 struct Running {
-    functions: HashMap<FunctionName, u32>,
-    unreserved: u32,
-    /// As far as calls have shown; corrected with every call of the function.
-    reserved: HashMap<FunctionName, u32>,
+    now: u32,
+    reserved: Option<u32>,
 }
 
 /// The right to run one call; given back when dropped.
+#[derive(Debug)]
 pub(crate) struct Permit {
-    shared: Arc<crate::Shared>,
-    namespace: Namespace,
+    account: Arc<Account>,
     function: FunctionName,
     reserved: bool,
 }
 
 impl Admission {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { account_max: limits.account_concurrency, running: Mutex::default() }
+        Self { account_max: limits.account_concurrency, accounts: RwLock::default() }
+    }
+
+    fn account(&self, namespace: &Namespace) -> Arc<Account> {
+        if let Some(account) = self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(namespace) {
+            return account.clone();
+        }
+        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        accounts.entry(namespace.clone()).or_default().clone()
     }
 
     /// Errors: `reserved_concurrency_exceeded`, `account_concurrency_exceeded` (Throttled).
-    fn enter(&self, function: &Function) -> Result<bool, Error> {
-        let mut all = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = all.entry(function.namespace.clone()).or_default();
-        match function.reserved {
-            Some(max) => running.reserved.insert(function.name.clone(), max),
-            None => running.reserved.remove(&function.name),
-        };
-        let set_aside: u32 = running.reserved.values().sum();
-        let mine = running.functions.get(&function.name).copied().unwrap_or(0);
-        if let Some(max) = function.reserved {
-            if mine >= max {
-                return Err(throttled("reserved_concurrency_exceeded"));
+    pub(crate) fn enter(&self, function: &Function) -> Result<Permit, Error> {
+        let account = self.account(&function.namespace);
+        let reserved = function.reserved.is_some();
+        {
+            let mut functions = account.part(&function.name);
+            if !functions.contains_key(&function.name) {
+                functions.insert(function.name.clone(), Running::default());
             }
-        } else {
-            if running.unreserved >= self.account_max.saturating_sub(set_aside) {
-                return Err(throttled("account_concurrency_exceeded"));
+            let Some(running) = functions.get_mut(&function.name) else {
+                return Err(Error::internal("admission", "an entry that was just made is gone"));
+            };
+            account.set_share(running, function.reserved);
+            let admitted = match function.reserved {
+                Some(max) if running.now >= max => Err(throttled("reserved_concurrency_exceeded")),
+                Some(_) => Ok(()),
+                None => account.enter_shared(self.account_max),
+            };
+            if let Err(error) = admitted {
+                Account::forget_idle(&mut functions, &function.name);
+                return Err(error);
             }
-            running.unreserved += 1;
+            running.now += 1;
         }
-        *running.functions.entry(function.name.clone()).or_default() += 1;
-        Ok(function.reserved.is_some())
-    }
-
-    fn leave(&self, namespace: &Namespace, function: &FunctionName, reserved: bool) {
-        let mut all = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(running) = all.get_mut(namespace) else { return };
-        if !reserved {
-            running.unreserved = running.unreserved.saturating_sub(1);
-        }
-        if let Some(count) = running.functions.get_mut(function) {
-            *count -= 1;
-            if *count == 0 {
-                running.functions.remove(function);
-            }
-        }
-        if running.functions.is_empty() {
-            all.remove(namespace);
-        }
+        Ok(Permit { account, function: function.name.clone(), reserved })
     }
 }
 
-fn throttled(code: &'static str) -> Error {
-    Error::new(Kind::Throttled, code, "Rate Exceeded.")
-}
+impl Account {
+    fn part(&self, function: &FunctionName) -> MutexGuard<'_, HashMap<FunctionName, Running>> {
+        // FNV-1a; the names are the namespace's own, so nobody gains by steering it.
+        let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let hash = function.as_str().bytes().fold(0x811c_9dc5, step);
+        self.functions[hash as usize % PARTS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl Permit {
-    pub(crate) fn take(shared: &Arc<crate::Shared>, function: &Function) -> Result<Self, Error> {
-        let reserved = shared.admission.enter(function)?;
-        let (namespace, name) = (function.namespace.clone(), function.name.clone());
-        Ok(Self { shared: shared.clone(), namespace, function: name, reserved })
+    fn set_share(&self, running: &mut Running, reserved: Option<u32>) {
+        if running.reserved != reserved {
+            self.set_aside.fetch_add(reserved.unwrap_or(0), Ordering::AcqRel);
+            self.set_aside.fetch_sub(running.reserved.unwrap_or(0), Ordering::AcqRel);
+            running.reserved = reserved;
+        }
+    }
+
+    fn enter_shared(&self, account_max: u32) -> Result<(), Error> {
+        let most = account_max.saturating_sub(self.set_aside.load(Ordering::Acquire));
+        let one_more = |now: u32| (now < most).then_some(now + 1);
+        match self.unreserved.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(throttled("account_concurrency_exceeded")),
+        }
+    }
+
+    /// A function that has no share and runs nothing needs no entry.
+    fn forget_idle(functions: &mut HashMap<FunctionName, Running>, function: &FunctionName) {
+        if functions.get(function).is_some_and(|running| running.now == 0 && running.reserved.is_none()) {
+            functions.remove(function);
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.shared.admission.leave(&self.namespace, &self.function, self.reserved);
+        if !self.reserved {
+            self.account.unreserved.fetch_sub(1, Ordering::AcqRel);
+        }
+        let mut functions = self.account.part(&self.function);
+        if let Some(running) = functions.get_mut(&self.function) {
+            running.now = running.now.saturating_sub(1);
+        }
+        Account::forget_idle(&mut functions, &self.function);
     }
+}
+
+fn throttled(code: &'static str) -> Error {
+    Error::new(Kind::Throttled, code, "Rate Exceeded.")
 }

@@ -1,13 +1,19 @@
-//! Run: one call from admission to rest. The call runs in a task of its own, so that a caller who goes away neither stops
-//! the function nor loses the instance.
+//! Run: one call from admission to rest, on the caller's own task. A caller who goes away neither stops the function nor
+//! loses the instance: what is left of the call then goes on in a task of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use anyfn_base::TaskKind;
 use anyfn_core::{Outcome, Reply, Resolved, ports::InvokeError};
 use anyfn_types::{Billing, Error, Failure, Invocation};
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use futures_util::FutureExt as _;
 
 use crate::{
     Engine,
@@ -22,39 +28,90 @@ const MOMENT: Duration = Duration::from_millis(5);
 
 /// Ends when the answer or the head of a streamed one is there.
 pub(crate) async fn call(engine: &Engine, resolved: Resolved, call: Invocation) -> Result<Outcome, Error> {
-    let permit = Permit::take(&engine.0, &resolved.function)?;
-    let (answer, waiting) = oneshot::channel();
-    let running = engine.clone();
-    engine.0.base.tasks.spawn(TaskKind::Request, "invocation", async move {
-        run(&running, &resolved, &call, answer).await;
-        drop(permit);
-    });
-    let lost = |_| Err(Error::internal("invocation_lost", "the invocation's task ended without an answer"));
-    waiting.await.unwrap_or_else(lost)
+    let permit = engine.0.admission.enter(&resolved.function)?;
+    let run = Box::pin(run(engine.clone(), resolved, call, permit));
+    let (outcome, rest) = Attended { engine, run: Some(run) }.await;
+    if let Some(rest) = rest {
+        rest.settle_now_or_later();
+    }
+    outcome
 }
 
-async fn run(
-    engine: &Engine,
-    resolved: &Resolved,
-    call: &Invocation,
-    answer: oneshot::Sender<Result<Outcome, Error>>,
-) {
+/// What a call comes to, and what is left to do behind the answer.
+type Ran = (Result<Outcome, Error>, Option<Rest>);
+
+/// A call that somebody waits for.
+struct Attended<'a, F: Future<Output = Ran> + Send + 'static> {
+    engine: &'a Engine,
+    run: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future<Output = Ran> + Send + 'static> Future for Attended<'_, F> {
+    type Output = Ran;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ran> {
+        let Some(run) = &mut self.run else { return Poll::Pending };
+        let ran = run.as_mut().poll(cx);
+        if ran.is_ready() {
+            self.run = None;
+        }
+        ran
+    }
+}
+
+impl<F: Future<Output = Ran> + Send + 'static> Drop for Attended<'_, F> {
+    fn drop(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        self.engine.0.base.tasks.spawn(TaskKind::Request, "invocation", async move {
+            if let (_nobody_waits, Some(rest)) = run.await {
+                rest.settle().await;
+            }
+        });
+    }
+}
+
+/// An instance that has answered, and the right under which it did.
+struct Rest {
+    engine: Engine,
+    pool: Arc<Pool>,
+    instance: Instance,
+    permit: Permit,
+}
+
+impl Rest {
+    /// Most guests are ready again at once; what takes longer becomes a task.
+    fn settle_now_or_later(self) {
+        let tasks = self.engine.0.base.tasks.clone();
+        let mut settling = Box::pin(self.settle());
+        // The task polls it again, with a waker of its own.
+        if settling.as_mut().now_or_never().is_none() {
+            tasks.spawn(TaskKind::Request, "settle", settling);
+        }
+    }
+
+    async fn settle(self) {
+        settle(&self.engine, &self.pool, self.instance).await;
+        drop(self.permit);
+    }
+}
+
+async fn run(engine: Engine, resolved: Resolved, call: Invocation, permit: Permit) -> Ran {
+    let (here, resolved, call) = (&engine, &resolved, &call);
     let pool = engine.0.pool(resolved);
-    let mut instance = match place(engine, &pool).await {
+    let mut instance = match place(here, &pool).await {
         Ok(instance) => instance,
-        Err(refusal) => return refused(engine, resolved, call, refusal, answer),
+        Err(refusal) => return (refused(here, resolved, call, refusal), None),
     };
     let timeout = resolved.version.config.timeout_ms;
     let deadline = (timeout > 0).then(|| engine.0.base.clock.now() + Duration::from_millis(timeout));
     let cold = instance.init_us.is_some();
-    let result = instance.guest.invoke(call, deadline).await;
-    match result {
+    match instance.guest.invoke(call, deadline).await {
         Ok(reply) => {
-            record(engine, resolved, call, (&reply.result).into(), reply.billing);
+            record(here, resolved, call, (&reply.result).into(), reply.billing);
             pool.settling();
-            let _ = answer.send(Ok(Outcome::Replied(reply)));
             instance.init_us = None;
-            settle(engine, &pool, instance).await;
+            let rest = Rest { engine, pool, instance, permit };
+            (Ok(Outcome::Replied(reply)), Some(rest))
         }
         Err(error) => {
             let mut billing = None;
@@ -66,9 +123,9 @@ async fn run(
                 InvokeError::Platform(error) => Ok(Outcome::Broken(error)),
             };
             let what = outcome.as_ref().map_or(Recorded::Broken, Recorded::from);
-            record(engine, resolved, call, what, billing);
-            let _ = answer.send(outcome);
-            gone(engine, &pool, instance, false);
+            record(here, resolved, call, what, billing);
+            gone(here, &pool, instance, false);
+            (outcome, None)
         }
     }
 }
@@ -110,9 +167,8 @@ fn refused(
     resolved: &Resolved,
     call: &Invocation,
     refusal: Refusal,
-    answer: oneshot::Sender<Result<Outcome, Error>>,
-) {
-    let outcome = match refusal {
+) -> Result<Outcome, Error> {
+    match refusal {
         Refusal::Function(failure, log_tail) => {
             let contract = engine.contract(&resolved.version);
             let failure =
@@ -127,8 +183,7 @@ fn refused(
             told.blame = error.blame;
             Err(told)
         }
-    };
-    let _ = answer.send(outcome);
+    }
 }
 
 fn failed(

@@ -1,12 +1,18 @@
-//! Reading a request's body within bounds: of its route, of time, and of all bodies together.
+//! A request's body, and reading it within bounds: of its route, of time, and of all bodies together.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use anyfn_base::{Clock, Instant};
 use anyfn_types::{Error, Kind};
 use bytes::{Bytes, BytesMut};
-use http_body::Body;
+use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget is counted in pieces of this many bytes.
@@ -16,6 +22,44 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Bytes each second that a sender gives at least, once the first `SILENCE` is over: one that trickles would otherwise
 /// hold its place for as long as it likes.
 const RATE: u64 = 4 * 1024;
+
+/// The body of a request.
+#[derive(Debug)]
+pub enum Body {
+    /// It comes, or came, over the connection.
+    Incoming(Incoming),
+    /// It is here already.
+    Here(Option<Bytes>),
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Incoming(body) => Pin::new(body).poll_frame(cx),
+            Self::Here(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Incoming(body) => body.is_end_stream(),
+            Self::Here(bytes) => bytes.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Incoming(body) => body.size_hint(),
+            Self::Here(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+        }
+    }
+}
 
 /// Memory that all bodies together may take.
 #[derive(Clone, Debug)]
@@ -36,7 +80,7 @@ impl Budget {
     /// Errors: `body_too_large`, `body_timeout`, `body_broken`, `overloaded`.
     pub(crate) async fn read<B>(&self, clock: &Clock, mut body: B, limit: u64) -> Result<Held, Error>
     where
-        B: Body<Data = Bytes> + Unpin,
+        B: http_body::Body<Data = Bytes> + Unpin,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         if body.size_hint().lower() > limit {
@@ -48,6 +92,8 @@ impl Budget {
         loop {
             let due = due(began, clock.now(), bytes.len() as u64);
             let frame = tokio::select! {
+                // In this order: what is here needs no timer.
+                biased;
                 frame = body.frame() => frame,
                 () = clock.sleep_until(due) => {
                     return Err(Error::new(Kind::Timeout, "body_timeout", "the body did not arrive in time"));
@@ -62,6 +108,9 @@ impl Budget {
                 return Err(too_large(limit));
             }
             self.grow(&mut share, whole)?;
+            if bytes.is_empty() && body.is_end_stream() {
+                return Ok(Held { bytes: data, _share: share });
+            }
             bytes.extend_from_slice(&data);
         }
         Ok(Held { bytes: bytes.freeze(), _share: share })

@@ -2,8 +2,9 @@
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use anyfn_base::{Base, TaskKind, Tasks};
-use anyfn_web::{Body, Response};
+use anyfn_base::{Base, Clock, Instant, TaskKind, Tasks};
+use anyfn_web::Response;
+use bytes::BytesMut;
 use http::{Request, StatusCode};
 use hyper::{body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
@@ -11,10 +12,12 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::{
-    Options, Trust,
+    Body, Options, Trust,
+    quick,
     headers::{check_two, clean},
     strict::{Bounds, Patience, Refusal, Strict},
     watch::{Answer, Pending, Watch},
@@ -37,7 +40,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// Always answers. The future is dropped when the caller is gone.
     fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Request<Body>,
         peer: SocketAddr,
         trust: Trust,
     ) -> impl Future<Output = Response> + Send;
@@ -78,23 +81,42 @@ impl<H: Handler> Connection<H> {
     /// Returns when the connection is closed.
     pub(crate) async fn serve(self, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
-        let options = self.options.clone();
-        let builder = builder(&self.base.tasks, &options);
-        let bounds = Bounds { bytes: options.head_bytes, headers: options.headers };
-        let patience = Patience {
-            head: Duration::from_millis(options.head_ms),
-            idle: Duration::from_millis(options.idle_ms),
-            write: Duration::from_millis(options.write_ms),
-        };
-        let io = Strict::new(stream, bounds, patience, self.watch.clone(), self.base.clock.clone());
         let this = Arc::new(self);
+        let stopping = this.options.closing.clone().unwrap_or_else(|| this.base.tasks.stopping());
+        if let quick::End::Over(stream, bytes, due) = quick::serve(&this, stream, &stopping).await {
+            // In a box, so that connections that never come here need no room for it.
+            Box::pin(this.serve_all(stream, bytes, (due, stopping))).await;
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.base.clock
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds { bytes: self.options.head_bytes, headers: self.options.headers }
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        Patience {
+            head: Duration::from_millis(self.options.head_ms),
+            idle: Duration::from_millis(self.options.idle_ms),
+            write: Duration::from_millis(self.options.write_ms),
+        }
+    }
+
+    /// The long way: every message of HTTP/1 and HTTP/2.
+    async fn serve_all(self: Arc<Self>, stream: TcpStream, bytes: BytesMut, (due, stopping): (Instant, CancellationToken)) {
+        let this = self;
+        let (builder, patience) = (builder(&this.base.tasks, &this.options), this.patience());
+        let io = Strict::new(stream, this.bounds(), patience, this.watch.clone(), this.base.clock.clone())
+            .resume(bytes, due);
         let service = service_fn({
             let this = this.clone();
             move |request| this.clone().answer(request)
         });
         let serving = builder.serve_connection(TokioIo::new(io), service);
         tokio::pin!(serving);
-        let stopping = options.closing.clone().unwrap_or_else(|| this.base.tasks.stopping());
         let result = tokio::select! {
             // In this order: an answer that begins after the stop has to say that the connection closes.
             biased;
@@ -144,16 +166,28 @@ impl<H: Handler> Connection<H> {
 
     async fn answer(
         self: Arc<Self>,
-        mut request: Request<Incoming>,
-    ) -> Result<http::Response<Answer<Body>>, Infallible> {
+        request: Request<Incoming>,
+    ) -> Result<http::Response<Answer<anyfn_web::Body>>, Infallible> {
         if request.version() == http::Version::HTTP_2 {
             self.watch.begin(1);
         }
         let pending = Pending::of(self.watch.clone());
+        let response = self.respond(request.map(Body::Incoming)).await;
+        Ok(response.map(|body| Answer::new(body, pending)))
+    }
+
+    /// A request came in on the short way.
+    pub(crate) fn begin(&self) -> Pending {
+        self.watch.begin(1);
+        Pending::of(self.watch.clone())
+    }
+
+    /// Answers one request.
+    pub(crate) async fn respond(self: Arc<Self>, mut request: Request<Body>) -> Response {
         let trusted = self.options.trusted.contains(&self.peer.ip().to_canonical());
         clean(request.headers_mut(), trusted);
         let (parts, body) = request.into_parts();
-        let response = match check_two(&parts, self.options.headers) {
+        match check_two(&parts, self.options.headers) {
             Err(refusal) => self.refuse(refusal),
             Ok(()) => {
                 let span = tracing::info_span!(
@@ -165,8 +199,7 @@ impl<H: Handler> Connection<H> {
                 let request = Request::from_parts(parts, body);
                 self.handler.handle(request, self.peer, self.trust).instrument(span).await
             }
-        };
-        Ok(response.map(|body| Answer::new(body, pending)))
+        }
     }
 
     fn refuse(&self, refusal: Refusal) -> Response {

@@ -1,41 +1,61 @@
 //! When the addresses close. Shutdown begins before that: while requests that are inside come to their end, whoever asks
 //! `/readyz` is still told to go elsewhere, and new calls are refused in words instead of by a dead address.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Doors {
     closing: CancellationToken,
-    inside: Arc<watch::Sender<usize>>,
+    inside: Arc<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    inside: AtomicUsize,
+    /// Whoever waits for an empty house.
+    empty: Notify,
 }
 
 /// One request that is being answered.
 #[derive(Debug)]
-pub(crate) struct Inside(Arc<watch::Sender<usize>>);
+pub(crate) struct Inside(Arc<Counted>);
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        if self.0.inside.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.empty.notify_waiters();
+        }
     }
 }
 
 impl Doors {
     pub(crate) fn new() -> Self {
-        Self { closing: CancellationToken::new(), inside: Arc::new(watch::Sender::new(0)) }
+        Self { closing: CancellationToken::new(), inside: Arc::default() }
     }
 
     pub(crate) fn enter(&self) -> Inside {
-        self.inside.send_modify(|count| *count += 1);
+        self.inside.inside.fetch_add(1, Ordering::AcqRel);
         Inside(self.inside.clone())
     }
 
     /// Ends when no request is being answered.
     pub(crate) async fn empty(&self) {
-        // The sender lives as long as this does.
-        let _ = self.inside.subscribe().wait_for(|count| *count == 0).await;
+        loop {
+            let told = self.inside.empty.notified();
+            tokio::pin!(told);
+            // Before the look, so that the last one cannot leave between the two unheard.
+            told.as_mut().enable();
+            if self.inside.inside.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            told.await;
+        }
     }
 
     pub(crate) fn close(&self) {

@@ -8,9 +8,9 @@ use anyfn_dialect_native::Native;
 use anyfn_types::{Error, Kind};
 use anyfn_web::{Request, Response};
 use http::{HeaderValue, StatusCode, Version, header, request::Parts};
-use hyper::body::Incoming;
 
 use crate::{
+    Body,
     authn::{Identity, Keys, Trust},
     body::Budget,
     connection::Handler,
@@ -39,7 +39,7 @@ pub struct Gateway {
 }
 
 impl Handler for Gateway {
-    async fn handle(&self, request: http::Request<Incoming>, peer: SocketAddr, trust: Trust) -> Response {
+    async fn handle(&self, request: http::Request<Body>, peer: SocketAddr, trust: Trust) -> Response {
         let target = target(request.uri(), request.headers(), self.domain.as_deref());
         let counted = self.meters.of(&target);
         let reusable = request.version() > Version::HTTP_11;
@@ -77,7 +77,7 @@ impl Gateway {
     async fn serve(
         &self,
         target: Target,
-        request: http::Request<Incoming>,
+        request: http::Request<Body>,
         peer: SocketAddr,
         trust: Trust,
     ) -> Response {

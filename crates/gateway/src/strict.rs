@@ -27,7 +27,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use framing::{Framing, Verdict};
-pub(crate) use head::{Bounds, URL_BYTES};
+pub(crate) use head::{Bounds, Framed, Head, URL_BYTES};
 pub(crate) use refusal::Refusal;
 
 use crate::watch::Watch;
@@ -123,6 +123,27 @@ impl<S> Strict<S> {
         }
     }
 
+    /// Goes on with bytes that were read before; the first head has until `due`.
+    pub(crate) fn resume(mut self, bytes: BytesMut, due: Instant) -> Self {
+        self.due = Some((Wait::First, due));
+        self.timer.reset(due);
+        self.held = bytes;
+        if !self.held.is_empty() {
+            self.look();
+        }
+        self
+    }
+
+    /// Judges all that is held.
+    fn look(&mut self) {
+        let verdict = self.framing.admit(&self.held, || self.clock.now());
+        self.note(&verdict);
+        self.ready = verdict.admitted;
+        if self.end != End::Open || self.framing.is_over() {
+            self.held.truncate(self.ready);
+        }
+    }
+
     /// Takes a verdict down; what is behind the admitted bytes is the caller's to drop.
     fn note(&mut self, verdict: &Verdict) {
         if verdict.heads > 0 {
@@ -180,12 +201,7 @@ impl<S: AsyncRead + Unpin> Strict<S> {
         if read == 0 {
             return Poll::Ready(Ok(true));
         }
-        let verdict = self.framing.admit(&self.held, || self.clock.now());
-        self.note(&verdict);
-        self.ready = verdict.admitted;
-        if self.end != End::Open || self.framing.is_over() {
-            self.held.truncate(self.ready);
-        }
+        self.look();
         Poll::Ready(Ok(false))
     }
 

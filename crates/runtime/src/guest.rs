@@ -24,6 +24,8 @@ mod retire;
 mod start;
 mod stream;
 
+pub(crate) use start::log_target;
+
 /// Pieces of a streamed answer on their way to the caller; a slow caller slows the guest down.
 const STREAM_FRAMES: usize = 16;
 /// A call shorter than this reports the memory that was seen before it; looking would cost more than the call.
@@ -156,12 +158,15 @@ impl Guest for LambdaGuest {
 
     async fn settled(&mut self) -> bool {
         let Some(mut turn) = self.turn.take() else { return self.usable };
-        let up = self.pump(&mut turn).await && self.usable;
-        let rests = up && self.rest(&turn).await;
-        if let Some(live) = &self.live {
-            live.output.drain();
+        // With the answer the call's log was taken already; only who does more than answer can print more.
+        let at_rest = self.live.as_ref().is_some_and(|live| live.hub.look().at_rest());
+        if turn.stream.is_some() || !at_rest || !self.usable {
+            let up = self.pump(&mut turn).await && self.usable;
+            self.usable = up && self.rest(&turn).await;
+            if let Some(live) = &self.live {
+                live.output.drain();
+            }
         }
-        self.usable &= rests;
         let now = self.shared.base.clock.now();
         if self.usable && self.peak.is_some_and(|(at, _)| now - at > LOOK_EVERY) {
             self.look_up_peak().await;

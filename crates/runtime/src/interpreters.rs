@@ -143,6 +143,12 @@ impl Interpreters {
         Ok(Choice { found: found.clone(), release: *release, notice: Some(notice) })
     }
 
+    /// The highest release of a language.
+    pub(crate) fn newest(&self, language: Language) -> Option<&Found> {
+        let mine = self.0.iter().filter(|((family, _), _)| *family == language);
+        mine.max_by_key(|((_, release), _)| *release).map(|(_, found)| found)
+    }
+
     /// Everything found.
     pub(crate) fn named(&self) -> impl Iterator<Item = (String, &Found)> {
         self.0.iter().map(|((language, release), found)| (name(*language, *release), found))

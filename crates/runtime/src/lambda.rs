@@ -65,6 +65,10 @@ impl Lambda {
         })))
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.0.clone()
+    }
+
     /// What was found on this host: the runtime's name and the executable.
     pub fn found(&self) -> Vec<(String, PathBuf)> {
         self.0.interpreters.named().map(|(name, found)| (name, found.host.clone())).collect()

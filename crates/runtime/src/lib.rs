@@ -10,6 +10,7 @@
 //! clients, custom runtimes and extensions) and `link` (frames on a socket pair, for the bootstraps that this room
 //! ships); `output` cuts what the guest prints into log lines, `platform_log` adds the platform's own; `live` and `guest`
 //! bring these together behind the port.
+//! `http` is the other contract: functions that are HTTP servers.
 //! Must not know: how a sandbox is made, where code or logs are kept, who calls and why.
 
 mod answer;
@@ -19,6 +20,7 @@ mod environment;
 mod error;
 mod failure;
 mod guest;
+mod http;
 mod hub;
 mod interpreters;
 mod lambda;
@@ -30,5 +32,6 @@ mod plan;
 mod platform_log;
 
 pub use error::Error;
+pub use http::Http;
 pub use interpreters::{Found, RuntimesMode};
 pub use lambda::{Lambda, Options};

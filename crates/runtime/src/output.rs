@@ -225,12 +225,27 @@ impl Output {
 
     /// Takes what the guest has written so far, lines without an end too, so that the platform's next line comes after it.
     pub(crate) fn drain(&self) {
+        let any = self.any_ready();
         for source in &self.sources {
-            let _also_when_ended = self.read(source, Reading::Now);
+            if any {
+                let _also_when_ended = self.read(source, Reading::Now);
+            }
             let mut texts = Vec::new();
             locked(&source.cutter).flush(&mut texts);
-            locked(&self.writer).write(&self.base, texts);
+            if !texts.is_empty() {
+                locked(&self.writer).write(&self.base, texts);
+            }
         }
+    }
+
+    /// Whether the kernel holds something of any pipe: most calls print nothing, and one question is cheaper than a read of
+    /// each.
+    fn any_ready(&self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let mut asked: Vec<_> =
+            self.sources.iter().map(|source| PollFd::new(&source.pipe, PollFlags::IN)).collect();
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut asked, Some(&now)).map_or(true, |ready| ready > 0)
     }
 
     /// The platform's own lines; the rate limit is not for them.

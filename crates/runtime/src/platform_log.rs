@@ -55,19 +55,28 @@ impl PlatformLog {
         Self { json: logging.format == LogFormat::Json, level, clock, version }
     }
 
-    fn line(&self, level: Level, text: impl FnOnce() -> String, kind: &str, record: Value) -> Option<String> {
+    /// Only what is asked for is made: every call writes three of these.
+    fn line(
+        &self,
+        level: Level,
+        text: impl FnOnce() -> String,
+        kind: &str,
+        record: impl FnOnce() -> Value,
+    ) -> Option<String> {
         if !self.json {
             return Some(text());
         }
-        let time = iso_millis(self.clock.wall());
-        (level >= self.level).then(|| json!({"time": time, "type": kind, "record": record}).to_string())
+        let time = || iso_millis(self.clock.wall());
+        (level >= self.level).then(|| json!({"time": time(), "type": kind, "record": record()}).to_string())
     }
 
     pub(crate) fn init_start(&self, runtime: &str, initialization: &str) -> Option<String> {
-        let record = json!({
-            "initializationType": initialization, "phase": "init", "runtimeVersion": runtime,
-            "functionVersion": self.version,
-        });
+        let record = || {
+            json!({
+                "initializationType": initialization, "phase": "init", "runtimeVersion": runtime,
+                "functionVersion": self.version,
+            })
+        };
         let text = || format!("INIT_START Runtime Version: {runtime}\tRuntime Version ARN: ");
         self.line(Level::Info, text, "platform.initStart", record)
     }
@@ -89,12 +98,12 @@ impl PlatformLog {
             tail += &format!("\tError Type: {error_type}");
         }
         let text = || format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: init{tail}", ms(took));
-        self.line(Level::Warn, text, "platform.initReport", record)
+        self.line(Level::Warn, text, "platform.initReport", || record)
     }
 
     pub(crate) fn start(&self, id: &str) -> Option<String> {
         let text = || format!("START RequestId: {id} Version: {}", self.version);
-        self.line(Level::Info, text, "platform.start", json!({"requestId": id, "version": self.version}))
+        self.line(Level::Info, text, "platform.start", || json!({"requestId": id, "version": self.version}))
     }
 
     /// END and REPORT. `error_type` is there when the status is not success.
@@ -106,12 +115,15 @@ impl PlatformLog {
         error_type: Option<&str>,
     ) -> [Option<String>; 2] {
         let level = if status == Status::Success { Level::Debug } else { Level::Warn };
-        let mut done = json!({"requestId": id, "status": status.name()});
-        let mut report = json!({"requestId": id, "status": status.name(), "metrics": metrics(billing)});
-        if let Some(error_type) = error_type {
-            done["errorType"] = error_type.into();
-            report["errorType"] = error_type.into();
-        }
+        let named = |mut record: Value| {
+            if let Some(error_type) = error_type {
+                record["errorType"] = error_type.into();
+            }
+            record
+        };
+        let done = || named(json!({"requestId": id, "status": status.name()}));
+        let report =
+            || named(json!({"requestId": id, "status": status.name(), "metrics": metrics(billing)}));
         let end = || format!("END RequestId: {id}");
         [
             self.line(level, end, "platform.runtimeDone", done),

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::proto::Create;
+use crate::proto::Limits;
 
 /// Times that a group is looked at before it is given up as busy.
 const TRIES: usize = 200;
@@ -66,10 +66,10 @@ impl Cgroups {
     }
 
     /// Makes a group with its limits.
-    pub(crate) fn create(&self, label: &str, spec: &Create) -> io::Result<Group> {
+    pub(crate) fn create(&self, label: &str, limits: Limits) -> io::Result<Group> {
         match self {
-            Self::V2(parent) => parent.create(label, spec).map(Group::V2),
-            Self::V1(parents) => parents.create(label, spec).map(Group::V1),
+            Self::V2(parent) => parent.create(label, limits).map(Group::V2),
+            Self::V1(parents) => parents.create(label, limits).map(Group::V1),
             Self::Missing(_) => Ok(Group::None),
         }
     }
@@ -102,11 +102,37 @@ impl Group {
         }
     }
 
+    pub(crate) fn limit(&self, limits: Limits) -> io::Result<()> {
+        match self {
+            Self::V2(child) => child.limit(limits),
+            Self::V1(child) => child.limit(limits),
+            Self::None => Ok(()),
+        }
+    }
+
     pub(crate) fn used(&self) -> io::Result<Used> {
         match self {
             Self::V2(child) => child.used(),
             Self::V1(child) => child.used(),
             Self::None => Ok(Used::default()),
+        }
+    }
+
+    /// Whether something was killed because the memory limit was reached.
+    pub(crate) fn out_of_memory(&self) -> bool {
+        match self {
+            Self::V2(child) => child.out_of_memory(),
+            Self::V1(child) => child.out_of_memory(),
+            Self::None => false,
+        }
+    }
+
+    /// Removes the group if it is not busy; one that is just being left by its last process is, for a moment.
+    pub(crate) fn try_remove(&self) -> io::Result<()> {
+        match self {
+            Self::V2(child) => child.try_remove(),
+            Self::V1(child) => child.try_remove(),
+            Self::None => Ok(()),
         }
     }
 
@@ -150,16 +176,23 @@ fn keyed(path: &Path, key: &str) -> io::Result<u64> {
     Ok(found.and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0))
 }
 
+/// Removes a group unless it is gone.
+fn try_remove_dir(path: &Path) -> io::Result<()> {
+    match fs::remove_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 /// Removes a group; one that is just being left by its last process is busy for a moment.
 fn remove_dir(path: &Path) -> io::Result<()> {
     for _ in 0..TRIES {
-        match fs::remove_dir(path) {
+        match try_remove_dir(path) {
             Err(e) if e.raw_os_error() == Some(libc::EBUSY) => pause(),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => return other,
         }
     }
-    fs::remove_dir(path)
+    try_remove_dir(path)
 }
 
 /// Half a millisecond.

@@ -1,25 +1,25 @@
 //! The server's side of one helper: requests by number, events to whom they concern.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
-    os::fd::OwnedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use anyfn_base::{Base, TaskKind};
-use anyfn_core::ports::{Exit, ExitKind};
+use anyfn_core::ports::{Exit, ExitKind, ProcessId};
 use anyfn_types::InstanceId;
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    HelperCommand, OnGone, Options,
+    HelperCommand, OnGone, OnTun, Options,
     error::Error,
     link::Link,
     packet,
@@ -29,18 +29,91 @@ use crate::{
 /// For one answer of the helper. It never waits for a guest, so this only ends a broken one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What nobody wants any more.
+#[derive(Clone, Copy)]
+enum Doomed {
+    Sandbox(InstanceId),
+    Template(u64),
+}
+
 type Answered = Result<(Answer, Vec<OwnedFd>), Error>;
 
 pub(crate) struct Client {
     link: Link,
     next: AtomicU64,
     pending: Mutex<HashMap<u64, oneshot::Sender<Answered>>>,
-    sandboxes: Mutex<HashMap<InstanceId, oneshot::Sender<Exit>>>,
-    /// To be destroyed as soon as the socket has room.
-    doomed: Mutex<Vec<InstanceId>>,
+    living: Mutex<Living>,
+    /// What the helper said: whether a sandbox that stands can be furnished.
+    furnish: AtomicBool,
+    /// Who hears of forked processes; only sandboxes that have some.
+    exits: Mutex<HashMap<InstanceId, mpsc::Sender<Exit>>>,
+    templates: Mutex<HashMap<u64, watch::Sender<bool>>>,
+    /// To be ended as soon as the socket has room.
+    doomed: Mutex<Vec<Doomed>>,
     on_gone: Option<OnGone>,
     closed: watch::Sender<bool>,
     process: Mutex<Option<Child>>,
+}
+
+/// Sandboxes by the id that the helper knows, and the ids of those that were handed out.
+#[derive(Default)]
+struct Living {
+    slots: HashMap<InstanceId, Slot>,
+    names: HashSet<InstanceId>,
+}
+
+struct Slot {
+    gone: oneshot::Sender<Exit>,
+    /// The id that it has for who asked for it.
+    name: Option<InstanceId>,
+}
+
+/// An id that was asked for; free again when this is dropped before a sandbox has got it.
+pub(crate) struct Name {
+    client: Arc<Client>,
+    id: InstanceId,
+    held: bool,
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if self.held {
+            lock(&self.client.living).names.remove(&self.id);
+        }
+    }
+}
+
+impl Name {
+    /// An error if there is a sandbox of this id.
+    pub(crate) fn reserve(client: &Arc<Client>, id: InstanceId) -> Result<Self, Error> {
+        if !lock(&client.living).names.insert(id) {
+            return Err(Error::Refused("this instance exists".into()));
+        }
+        Ok(Self { client: client.clone(), id, held: true })
+    }
+
+    /// Gives a sandbox this id. Its tun device goes to who serves the network first, so that its end is told after that,
+    /// and once.
+    pub(crate) fn give(
+        mut self,
+        slot: InstanceId,
+        tun: Option<OwnedFd>,
+        on_tun: Option<&OnTun>,
+    ) -> Result<(), Error> {
+        let told = tun.zip(on_tun).map(|(tun, on_tun)| on_tun(self.id, tun)).is_some();
+        {
+            let mut living = lock(&self.client.living);
+            if let Some(slot) = living.slots.get_mut(&slot) {
+                slot.name = Some(self.id);
+                self.held = false;
+                return Ok(());
+            }
+        }
+        if let (true, Some(on_gone)) = (told, &self.client.on_gone) {
+            on_gone(self.id);
+        }
+        Err(Error::Gone)
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -63,7 +136,10 @@ impl Client {
             link: Link::new(socket).map_err(Error::HelperStart)?,
             next: AtomicU64::new(1),
             pending: Mutex::default(),
-            sandboxes: Mutex::default(),
+            living: Mutex::default(),
+            furnish: AtomicBool::new(false),
+            exits: Mutex::default(),
+            templates: Mutex::default(),
             doomed: Mutex::default(),
             on_gone: options.on_gone.clone(),
             closed: watch::channel(false).0,
@@ -81,13 +157,21 @@ impl Client {
 
     async fn greet(&self, options: &Options) -> Result<Vec<(String, bool, String)>, Error> {
         match self.ask(Request::Hello(hello(options)?)).await? {
-            (Answer::Hello { parts }, _) => Ok(parts),
+            (Answer::Hello { parts, furnish }, _) => {
+                self.furnish.store(furnish, Ordering::Relaxed);
+                Ok(parts)
+            }
             _ => Err(Error::Frame("no answer to the hello".into())),
         }
     }
 
     /// Sends a request and waits for its answer.
     pub(crate) async fn ask(&self, what: Request) -> Answered {
+        self.ask_with(what, &[]).await
+    }
+
+    /// The same, with descriptors beside the request.
+    pub(crate) async fn ask_with(&self, what: Request, fds: &[BorrowedFd<'_>]) -> Answered {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         lock(&self.pending).insert(id, sender);
@@ -96,7 +180,7 @@ impl Client {
             return Err(Error::HelperGone);
         }
         let bytes = packet::encode(&Ask { id, what })?;
-        self.link.send(&bytes, &[]).await.map_err(|_| Error::HelperGone)?;
+        self.link.send(&bytes, fds).await.map_err(|_| Error::HelperGone)?;
         let answered = tokio::time::timeout(PATIENCE, answer).await;
         drop(waiting);
         answered.map_err(|_| Error::Late("helper"))?.unwrap_or(Err(Error::HelperGone))
@@ -104,29 +188,68 @@ impl Client {
 
     /// Who hears of the end of a sandbox. Registered before it is made; an error if there is one of this id.
     pub(crate) fn watch(&self, id: InstanceId) -> Result<oneshot::Receiver<Exit>, Error> {
-        let mut sandboxes = lock(&self.sandboxes);
+        let mut living = lock(&self.living);
         if self.is_gone() {
             return Err(Error::HelperGone);
         }
-        if sandboxes.contains_key(&id) {
+        if living.slots.contains_key(&id) {
             return Err(Error::Refused("this instance exists".into()));
         }
         let (sender, gone) = oneshot::channel();
-        sandboxes.insert(id, sender);
+        living.slots.insert(id, Slot { gone: sender, name: None });
         Ok(gone)
+    }
+
+    pub(crate) fn lives(&self, slot: InstanceId) -> bool {
+        lock(&self.living).slots.contains_key(&slot)
+    }
+
+    pub(crate) fn can_furnish(&self) -> bool {
+        self.furnish.load(Ordering::Relaxed)
     }
 
     /// Asks for the end of a sandbox without waiting for it.
     pub(crate) fn forget(&self, id: InstanceId) {
-        lock(&self.doomed).push(id);
+        lock(&self.doomed).push(Doomed::Sandbox(id));
         self.flush_doomed();
+    }
+
+    /// Asks for the end of a template without waiting for it.
+    pub(crate) fn end_template(&self, id: u64) {
+        lock(&self.doomed).push(Doomed::Template(id));
+        self.flush_doomed();
+    }
+
+    /// Becomes true when the template has ended. To be called before it is asked for.
+    pub(crate) fn watch_template(&self, id: u64) -> watch::Receiver<bool> {
+        let (sender, ended) = watch::channel(self.is_gone());
+        let mut templates = lock(&self.templates);
+        if self.is_gone() {
+            sender.send_replace(true);
+        } else {
+            templates.insert(id, sender);
+        }
+        ended
+    }
+
+    /// Who hears of the ends of forked processes, until the sandbox ends.
+    pub(crate) fn hear_exits(&self, id: InstanceId, exits: mpsc::Sender<Exit>) -> Result<(), Error> {
+        let living = lock(&self.living);
+        if !living.slots.contains_key(&id) {
+            return Err(Error::Gone);
+        }
+        lock(&self.exits).insert(id, exits);
+        Ok(())
     }
 
     fn flush_doomed(&self) {
         let mut doomed = lock(&self.doomed);
-        while let Some(instance) = doomed.last() {
-            let ask =
-                Ask { id: self.next.fetch_add(1, Ordering::Relaxed), what: Request::Destroy(*instance) };
+        while let Some(last) = doomed.last() {
+            let what = match last {
+                Doomed::Sandbox(instance) => Request::Destroy(*instance),
+                Doomed::Template(id) => Request::EndTemplate(*id),
+            };
+            let ask = Ask { id: self.next.fetch_add(1, Ordering::Relaxed), what };
             let sent = packet::encode(&ask).and_then(|bytes| self.link.try_send(&bytes));
             if sent.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
                 // The helper has answers to send; each of them brings us back here.
@@ -151,7 +274,11 @@ impl Client {
         let mut ending = std::pin::pin!(ending);
         let mut wanted = true;
         loop {
-            if !wanted && lock(&self.sandboxes).is_empty() && lock(&self.pending).is_empty() {
+            if !wanted
+                && lock(&self.living).slots.is_empty()
+                && lock(&self.templates).is_empty()
+                && lock(&self.pending).is_empty()
+            {
                 // The helper gives everything back, then its end closes.
                 let _ = self.link.shutdown(Shutdown::Write);
             }
@@ -187,16 +314,35 @@ impl Client {
                 let kind = exit_kind(code, signal);
                 self.end(instance, Exit { process: None, kind, out_of_memory });
             }
+            Told::Exited { instance, process, code, signal, out_of_memory } => {
+                let exit =
+                    Exit { process: Some(ProcessId(process)), kind: exit_kind(code, signal), out_of_memory };
+                // A sandbox that forks a thousand processes and asks for no end misses some.
+                let _ = lock(&self.exits).get(&instance).map(|exits| exits.try_send(exit));
+            }
+            Told::TemplateGone(id) => {
+                if let Some(ended) = lock(&self.templates).remove(&id) {
+                    ended.send_replace(true);
+                }
+            }
             Told::Note(text) => tracing::warn!(%text, "the sandbox helper says"),
         }
     }
 
     fn end(&self, id: InstanceId, exit: Exit) {
-        let sender = lock(&self.sandboxes).remove(&id);
-        if let Some(sender) = sender {
-            let _ = sender.send(exit);
-            if let Some(on_gone) = &self.on_gone {
-                on_gone(id);
+        let slot = {
+            let mut living = lock(&self.living);
+            lock(&self.exits).remove(&id);
+            let slot = living.slots.remove(&id);
+            if let Some(name) = slot.as_ref().and_then(|slot| slot.name) {
+                living.names.remove(&name);
+            }
+            slot
+        };
+        if let Some(Slot { gone, name }) = slot {
+            let _ = gone.send(exit);
+            if let (Some(name), Some(on_gone)) = (name, &self.on_gone) {
+                on_gone(name);
             }
         }
     }
@@ -206,7 +352,10 @@ impl Client {
         let _ = self.link.shutdown(Shutdown::Both);
         self.closed.send_replace(true);
         lock(&self.pending).clear();
-        let left: Vec<InstanceId> = lock(&self.sandboxes).keys().copied().collect();
+        for (_, ended) in lock(&self.templates).drain() {
+            ended.send_replace(true);
+        }
+        let left: Vec<InstanceId> = lock(&self.living).slots.keys().copied().collect();
         for id in left {
             let kind = ExitKind::Signal(libc::SIGKILL);
             self.end(id, Exit { process: None, kind, out_of_memory: false });
@@ -275,6 +424,8 @@ impl From<Fault> for Error {
         match fault {
             Fault::Refused(text) => Self::Refused(text),
             Fault::Gone => Self::Gone,
+            Fault::TemplateGone => Self::TemplateGone,
+            Fault::Unsupported(text) => Self::Unsupported(text),
             Fault::Step { step, errno } => Self::Step { step, source: io::Error::from_raw_os_error(errno) },
         }
     }

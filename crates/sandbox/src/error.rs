@@ -23,12 +23,21 @@ pub(crate) enum Error {
     /// The sandbox ended.
     #[error("the sandbox is gone")]
     Gone,
+    /// The template ended.
+    #[error("the template is gone")]
+    TemplateGone,
+    /// The host or its set-up cannot do it.
+    #[error("not supported here: {0}")]
+    Unsupported(String),
     /// No answer in time.
     #[error("no answer from the {0} in time")]
     Late(&'static str),
     /// The program could not be executed.
     #[error("{program} cannot be executed: {source}")]
     Exec { program: String, source: io::Error },
+    /// Nobody listens inside, or the kernel said something else.
+    #[error("no connection into the sandbox: {0}")]
+    NotConnected(#[source] io::Error),
     /// A frame is too large or cannot be read.
     #[error("a malformed frame: {0}")]
     Frame(String),
@@ -50,11 +59,18 @@ impl From<Error> for anyfn_types::Error {
                 (Kind::Invalid, "sandbox_refused", format!("the sandbox was refused: {text}"))
             }
             Error::Gone => (Kind::Unavailable, "sandbox_gone", "the sandbox ended".to_owned()),
+            Error::TemplateGone => {
+                (Kind::Unavailable, "template_gone", "the template that was to be forked ended".to_owned())
+            }
+            Error::Unsupported(text) => (Kind::Unsupported, "sandbox_unsupported", text.clone()),
             Error::Late(_) => {
                 (Kind::Timeout, "sandbox_late", "the sandbox did not answer in time".to_owned())
             }
             Error::Exec { program, source } => {
                 (Kind::Invalid, "sandbox_exec_failed", format!("{program} cannot be executed: {source}"))
+            }
+            Error::NotConnected(source) => {
+                (Kind::Unavailable, "sandbox_refused", format!("nobody answers inside the sandbox: {source}"))
             }
             Error::Step { .. } | Error::Frame(_) | Error::Io(_) => {
                 return Self::internal("sandbox_failed", error);

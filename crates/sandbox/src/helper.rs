@@ -4,7 +4,11 @@
 mod check;
 mod desk;
 mod doctor;
+mod fork;
+mod furnish;
+mod giveback;
 mod instance;
+mod template;
 mod tmp;
 mod users;
 

@@ -6,7 +6,7 @@
 use std::{
     fs::File,
     io,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::{
         fd::{AsRawFd, OwnedFd},
         unix::process::{CommandExt, ExitStatusExt},
@@ -20,7 +20,7 @@ use std::{
 
 use anyfn_base::{Base, TaskKind};
 use anyfn_core::ports::{
-    Bind, Capabilities, Exit, ExitKind, Isolation, ProcessId, ProcessSpec, Sandbox, SandboxSpec, Usage,
+    Bind, Capabilities, Exit, ExitKind, Inside, Isolation, ProcessId, ProcessSpec, Sandbox, SandboxSpec, Usage,
 };
 use anyfn_types::{Error, MIB};
 use async_trait::async_trait;
@@ -83,6 +83,22 @@ fn listen_inside(holder: u32, port: u16) -> io::Result<TcpListener> {
     })
     .join()
     .map_err(|_| io::Error::other("the listening thread panicked"))?
+}
+
+fn connect_inside(holder: u32, to: &Inside) -> io::Result<OwnedFd> {
+    let port = match to {
+        Inside::Unix(path) => {
+            return std::os::unix::net::UnixStream::connect(format!("/proc/{holder}/root{path}")).map(Into::into);
+        }
+        Inside::Tcp(port) => *port,
+    };
+    let net = File::open(format!("/proc/{holder}/ns/net"))?;
+    std::thread::spawn(move || {
+        move_into_link_name_space(std::os::fd::AsFd::as_fd(&net), Some(LinkNameSpaceType::Network))?;
+        TcpStream::connect(("127.0.0.1", port)).map(Into::into)
+    })
+    .join()
+    .map_err(|_| io::Error::other("the connecting thread panicked"))?
 }
 
 #[async_trait]
@@ -225,6 +241,11 @@ impl Sandbox for Plain {
             signal_group(*pid, signal);
         }
         Ok(())
+    }
+
+    async fn connect(&self, to: &Inside) -> Result<OwnedFd, Error> {
+        connect_inside(self.inside, to)
+            .map_err(|e| Error::new(anyfn_types::Kind::Unavailable, "sandbox_refused", e.to_string()))
     }
 
     async fn next_exit(&self) -> Option<Exit> {

@@ -19,11 +19,19 @@ pub enum Contract {
 }
 
 impl Contract {
-    /// The contract that a runtime's name and a handler ask for: a runtime `wasm`, or one of one's own whose handler is a
-    /// `.wasm` file, is WebAssembly; all others are Lambda's.
+    /// What functions of a runtime speak, where nothing else says it: `http` and `wasm` are contracts of their own names, and
+    /// a runtime of one's own whose handler is a `.wasm` file is WebAssembly too.
     pub fn of(runtime: &str, handler: &str) -> Self {
-        let own = runtime.starts_with("provided") && handler.ends_with(".wasm");
-        if runtime == "wasm" || own { Self::Other("wasm".to_owned()) } else { Self::Lambda }
+        match runtime {
+            "http" | "wasm" => Self::Other(runtime.to_owned()),
+            _ if runtime.starts_with("provided") && handler.ends_with(".wasm") => Self::Other("wasm".to_owned()),
+            _ => Self::Lambda,
+        }
+    }
+
+    /// Whether a function's own address hands the caller's HTTP request on as it is.
+    pub fn takes_http(&self) -> bool {
+        matches!(self, Self::Other(name) if name == "http" || name == "wasm")
     }
 }
 

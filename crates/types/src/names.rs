@@ -1,6 +1,6 @@
 //! Names that people give. Each is checked where it enters, so that inside the rooms a name is always well formed.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +16,12 @@ fn plain(text: &str, max: usize, extra: &str) -> bool {
 /// 1–100 characters of `A-Za-z0-9._-`. AWS's dialect maps an account and a region to `<account>.<region>`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Namespace(String);
+pub struct Namespace(Arc<str>);
 
 impl Namespace {
-    pub fn new(text: impl Into<String>) -> Result<Self> {
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self> {
         let text = text.into();
-        if plain(&text, 100, "._-") && text != "." && text != ".." {
+        if plain(&text, 100, "._-") && !matches!(&*text, "." | "..") {
             return Ok(Self(text));
         }
         Err(Error::invalid("namespace_invalid", "a namespace has 1 to 100 characters of A-Z a-z 0-9 . _ -"))
@@ -35,12 +35,12 @@ impl Namespace {
 /// A function's name within its namespace: 1–140 characters of `A-Za-z0-9_.-`. Dialects may allow less.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct FunctionName(String);
+pub struct FunctionName(Arc<str>);
 
 impl FunctionName {
-    pub fn new(text: impl Into<String>) -> Result<Self> {
+    pub fn new(text: impl Into<Arc<str>>) -> Result<Self> {
         let text = text.into();
-        if plain(&text, 140, "_.-") && text != "." && text != ".." {
+        if plain(&text, 140, "_.-") && !matches!(&*text, "." | "..") {
             return Ok(Self(text));
         }
         Err(Error::invalid(
@@ -114,7 +114,7 @@ macro_rules! text {
         }
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
     };

@@ -211,8 +211,8 @@ fn apply(project: &mut Project, file: File) {
     set(&mut project.description, file.description);
     project.memory_mib = file.memory;
     project.timeout_s = file.timeout;
-    project.env = file.env;
-    project.url = file.url;
+    project.env.extend(file.env);
+    project.url |= file.url;
     if let Some(lines) = file.build {
         project.build = lines.into_vec().into_iter().map(Step::Shell).collect();
     }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use anyfn_types::{Function, Version, VersionId};
+use anyfn_types::{Function, FunctionName, Namespace, Version, VersionId};
 
 /// Entries of each kind; past this the cache starts again from nothing, which costs one read per function in use.
 const MAX: usize = 20_000;
@@ -14,6 +14,8 @@ const MAX: usize = 20_000;
 pub(super) struct Cache {
     functions: RwLock<HashMap<String, (Arc<Function>, u64)>>,
     versions: RwLock<HashMap<VersionId, Arc<Version>>>,
+    /// Whose an address was when it was read. Whether it still is, the function says.
+    urls: RwLock<HashMap<String, (Namespace, FunctionName)>>,
 }
 
 impl Cache {
@@ -51,5 +53,17 @@ impl Cache {
             versions.clear();
         }
         versions.insert(version.id, version);
+    }
+
+    pub(super) fn owner(&self, url: &str) -> Option<(Namespace, FunctionName)> {
+        self.urls.read().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+    }
+
+    pub(super) fn keep_owner(&self, url: &str, owner: (Namespace, FunctionName)) {
+        let mut urls = self.urls.write().unwrap_or_else(PoisonError::into_inner);
+        if urls.len() >= MAX {
+            urls.clear();
+        }
+        urls.insert(url.to_owned(), owner);
     }
 }

@@ -175,8 +175,15 @@ impl Registry {
 
     /// The function behind an address.
     pub async fn by_url(&self, id: &str) -> Result<Option<(Arc<Function>, FunctionUrl)>, Error> {
-        let Some((owner, _)) = self.read::<(Namespace, FunctionName)>(&url_key(id)).await? else {
-            return Ok(None);
+        let owner = match self.cache.owner(id) {
+            Some(owner) => owner,
+            None => {
+                let Some((owner, _)) = self.read::<(Namespace, FunctionName)>(&url_key(id)).await? else {
+                    return Ok(None);
+                };
+                self.cache.keep_owner(id, owner.clone());
+                owner
+            }
         };
         let function = self.get(&owner.0, &owner.1).await?;
         let url = function.urls.values().find(|url| url.id == id).cloned();

@@ -32,6 +32,7 @@ use http::request::Parts;
 
 use self::{
     code::CodeKey,
+    lambda::invoke::plain,
     service::{Named, Speaks},
 };
 
@@ -98,6 +99,11 @@ impl Aws {
 
     /// A request to a service's API.
     pub async fn handle(&self, request: Request) -> Response {
+        if matches!(request.service.as_deref(), None | Some("lambda"))
+            && let Some(name) = plain::name(&request.parts)
+        {
+            return plain::invoke(&self.0, &request, name).await;
+        }
         match service::of(&request) {
             Named::Served(Speaks::Lambda) => lambda::handle(&self.0, &request).await,
             Named::Served(Speaks::Logs) => logs::handle(&self.0, &request).await,
@@ -120,6 +126,9 @@ impl Aws {
     /// told so in AWS's words.
     pub fn body_limit(&self, parts: &Parts) -> u64 {
         let limits = &self.0.services.limits;
+        if plain::name(parts).is_some() {
+            return limits.payload_bytes.max(limits.event_payload_bytes) + MIB;
+        }
         let target = self.0.lambda.peek(parts).map(|target| target.operation.name);
         match target {
             // Base64 in JSON: four bytes for three, and room for the rest of the request.

@@ -48,6 +48,9 @@ pub struct DeployConfig {
     pub tmp_mib: Option<u32>,
     #[serde(default)]
     pub env: IndexMap<String, String>,
+    /// For runtime `http`: `port`, `socket`, `health`, `concurrency`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<serde_json::Value>,
     /// Give it an address that anyone who reaches the server may call. None: as it was.
     pub url: Option<bool>,
 }

@@ -175,7 +175,7 @@ impl Call<'_> {
                 id,
                 number: 0,
                 code: new.code.clone(),
-                config: Config { extra: f.latest.config.extra.clone(), ..new.config.clone() },
+                config: Config { extra: extra(&f.latest.config, &new.config), ..new.config.clone() },
                 modified,
                 revision: revision.clone(),
                 state: VersionState::Pending,
@@ -233,7 +233,7 @@ impl Call<'_> {
             architecture: architecture().to_owned(),
             logging: Logging::default(),
             placement: anyfn_types::Placement::default(),
-            extra: Default::default(),
+            extra: from.http.iter().map(|http| ("http".to_owned(), http.clone())).collect(),
         })
     }
 
@@ -268,6 +268,12 @@ impl Call<'_> {
         let outcome = self.services.engine.invoke(invocation).await?;
         encode(outcome)
     }
+}
+
+/// What other dialects keep stays; what this one sets is as the deploy says.
+fn extra(old: &Config, new: &Config) -> std::collections::BTreeMap<String, serde_json::Value> {
+    let kept = old.extra.iter().filter(|(name, _)| *name != "http");
+    kept.chain(&new.extra).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn encode(outcome: Outcome) -> Result<Response> {

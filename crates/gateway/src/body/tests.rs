@@ -7,7 +7,7 @@ use http_body_util::{Full, StreamBody};
 use super::*;
 
 /// One byte every `each`, without an end.
-fn trickle(clock: Clock, each: Duration) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+fn trickle(clock: Clock, each: Duration) -> impl http_body::Body<Data = Bytes, Error = Infallible> + Unpin {
     StreamBody::new(Box::pin(stream::unfold(clock, move |clock| async move {
         clock.sleep(each).await;
         Some((Ok(Frame::data(Bytes::from_static(b"x"))), clock))

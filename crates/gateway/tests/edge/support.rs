@@ -8,12 +8,11 @@ use std::{
 };
 
 use anyfn_base::Base;
-use anyfn_gateway::{Handler, Options, Trust};
+use anyfn_gateway::{Body, Handler, Options, Trust};
 use anyfn_web::Response;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -35,7 +34,7 @@ pub(crate) struct Seen {
 pub(crate) struct Test(Arc<Seen>);
 
 impl Handler for Test {
-    async fn handle(&self, request: Request<Incoming>, _peer: SocketAddr, _trust: Trust) -> Response {
+    async fn handle(&self, request: Request<Body>, _peer: SocketAddr, _trust: Trust) -> Response {
         let (parts, body) = request.into_parts();
         self.0.paths.lock().unwrap().push(parts.uri.path().to_owned());
         match parts.uri.path() {

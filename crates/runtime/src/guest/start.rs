@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyfn_base::Instant;
+use anyfn_base::{Base, Instant};
 use anyfn_core::ports::{BringUp, Died, InvokeError, LogTarget, StartError};
 
 use super::{FAR_MS, LambdaGuest, Turn};
@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// `/aws/lambda/<name>` and `YYYY/MM/DD/[version]<32 hex>`.
-fn log_target(shared: &Shared, with: &BringUp) -> LogTarget {
+pub(crate) fn log_target(base: &Base, with: &BringUp) -> LogTarget {
     let group = with.version.config.logging.group.clone();
-    let day = anyfn_base::iso_millis(shared.base.clock.wall())[..10].replace('-', "/");
+    let day = anyfn_base::iso_millis(base.clock.wall())[..10].replace('-', "/");
     LogTarget {
         namespace: with.function.namespace.clone(),
         group: group.unwrap_or_else(|| format!("/aws/lambda/{}", with.function.name)),
@@ -34,7 +34,7 @@ fn runtime_version(runtime: &str) -> String {
 
 impl LambdaGuest {
     pub(crate) async fn bring_up(shared: Arc<Shared>, with: BringUp) -> Result<Self, StartError> {
-        let log = log_target(&shared, &with);
+        let log = log_target(&shared.base, &with);
         let version = version_text(with.version.number);
         let platform = PlatformLog::new(&with.version.config.logging, shared.base.clock.clone(), version);
         let started = shared.base.clock.now();

@@ -17,7 +17,7 @@ use anyfn_core::{
         StartError,
     },
 };
-use anyfn_runtime::{Lambda, Options};
+use anyfn_runtime::{Http, Lambda, Options};
 use anyfn_types::{
     Code, Config, Contract, Digest, Ephemeral, Failure, Function, FunctionName, Invocation, InvocationId,
     Limits, LogFormat, Logging, Mode, Namespace, Version, VersionId, VersionState,
@@ -51,6 +51,7 @@ pub(crate) struct Spec {
     pub(crate) init_timeout: Duration,
     pub(crate) json: bool,
     pub(crate) limits: Limits,
+    pub(crate) http: Value,
 }
 
 impl Spec {
@@ -67,11 +68,17 @@ impl Spec {
             init_timeout: Duration::from_secs(10),
             json: false,
             limits: Limits::default(),
+            http: serde_json::json!({}),
         }
     }
 
     pub(crate) fn python(text: &str) -> Self {
         Self::new("python3.11", "app.handler", &[("app.py", text)])
+    }
+
+    /// A server in Python.
+    pub(crate) fn server(text: &str) -> Self {
+        Self::new("http", "app.py", &[("app.py", text)])
     }
 
     pub(crate) fn node(text: &str) -> Self {
@@ -94,6 +101,7 @@ fn folder(path: &Path, files: &[(&'static str, String)]) {
 pub(crate) struct Bench {
     pub(crate) base: Base,
     lambda: Lambda,
+    http: Http,
     isolation: Arc<dyn Isolation>,
     dir: TempDir,
 }
@@ -112,7 +120,7 @@ impl Bench {
             Options { state: dir.path().to_owned(), search: folders.to_vec(), ..Options::default() };
         let lambda = Lambda::new(base.clone(), &options).unwrap();
         let isolation = crate::isolation::start(&base, dir.path(), lambda.prefixes()).await;
-        Self { base, lambda, isolation, dir }
+        Self { base, http: Http::new(&lambda), lambda, isolation, dir }
     }
 
     /// Whether the host has exactly this runtime.
@@ -139,7 +147,7 @@ impl Bench {
                 format: if spec.json { LogFormat::Json } else { LogFormat::Text },
                 ..Logging::default()
             },
-            extra: BTreeMap::new(),
+            extra: BTreeMap::from([("http".to_owned(), spec.http.clone())]),
         };
         Version {
             id: VersionId(1),
@@ -208,7 +216,10 @@ impl Bench {
             timeout: spec.timeout,
             next: 0,
         };
-        let started = self.lambda.bring_up(with).await;
+        let started = match spec.runtime {
+            "http" => self.http.bring_up(with).await,
+            _ => self.lambda.bring_up(with).await,
+        };
         if started.is_err() {
             println!("{:#?}", lines.0.lock().unwrap().iter().map(|(_, line)| line).collect::<Vec<_>>());
         }

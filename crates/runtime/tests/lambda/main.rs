@@ -15,4 +15,5 @@ mod logs;
 mod node;
 mod python;
 mod real_clients;
+mod server;
 mod time;

@@ -12,16 +12,19 @@ use anyfn_types::InstanceId;
 use rustix::event::epoll;
 
 use super::{
-    check, doctor,
-    instance::{self, End, Instance},
+    check, doctor, fork,
+    furnish::{self, Home},
+    giveback::{Leavings, Undertaker},
+    instance::{self, Instance},
+    template::{self, News, Templates},
     tmp::Images,
     users::Users,
 };
 use crate::{
-    cgroup::{Cgroups, Used},
+    cgroup::Cgroups,
     inside::{Common, Filters},
     packet::{self, PACKET_MAX, send_value},
-    proto::{Answer, Ask, Create, Fault, Hello, Request, Told},
+    proto::{self, Answer, Ask, Create, Fault, Furnish, Hello, Limits, Request, Told},
 };
 
 /// The server's socket among the events; sandboxes count from 1.
@@ -42,9 +45,15 @@ struct House {
     /// None: sandboxes have the helper's own user.
     users: Option<Users>,
     images: Images,
+    leavings: Leavings,
+    /// None: the helper closes everything by itself.
+    undertaker: Option<Undertaker>,
+    /// None: sandboxes cannot be furnished.
+    home: Option<Home>,
     instances: HashMap<InstanceId, (u64, Instance)>,
     tokens: HashMap<u64, InstanceId>,
     next: u64,
+    templates: Templates,
 }
 
 impl Desk {
@@ -67,24 +76,27 @@ impl Desk {
         let mut buffer = vec![0; PACKET_MAX];
         loop {
             let mut events = [MaybeUninit::uninit(); 64];
-            let busy = self.house.as_ref().is_some_and(|house| house.images.wants_work());
-            let ready: Vec<u64> = match epoll::wait(&self.epoll, &mut events, busy.then_some(&NO_WAIT)) {
+            let patience = self.house.as_ref().and_then(House::patience);
+            let ready: Vec<u64> = match epoll::wait(&self.epoll, &mut events, patience) {
                 Err(rustix::io::Errno::INTR) => continue,
                 other => other?.0.iter().map(|event| event.data.u64()).collect(),
             };
-            if ready.is_empty()
-                && let Some(house) = &mut self.house
+            if let Some(house) = &mut self.house
+                && (ready.is_empty() || house.leavings.piled_up())
+                && let Err(e) = house.work()
             {
-                house.images.work();
+                self.tell(&Told::Note(format!("a cgroup could not be removed: {e}")))?;
             }
             // Ends first: what they give back may be what the next request needs.
             for token in ready.iter().filter(|token| **token != LINK) {
                 self.ended(*token)?;
             }
             if ready.contains(&LINK) {
-                let Some((len, _)) = packet::receive(self.link.as_fd(), &mut buffer)? else { return Ok(()) };
+                let Some((len, fds)) = packet::receive(self.link.as_fd(), &mut buffer)? else {
+                    return Ok(());
+                };
                 let ask: Ask = packet::decode(&buffer[..len])?;
-                self.answer(ask)?;
+                self.answer(ask, &fds)?;
             }
         }
     }
@@ -93,7 +105,7 @@ impl Desk {
         send_value(&self.link, told, &[])
     }
 
-    fn answer(&mut self, ask: Ask) -> io::Result<()> {
+    fn answer(&mut self, ask: Ask, fds: &[OwnedFd]) -> io::Result<()> {
         let id = ask.id;
         let result = match (&mut self.house, ask.what) {
             (None, Request::Hello(hello)) => self.hello(&hello),
@@ -105,6 +117,8 @@ impl Desk {
                     return send_value(&self.link, &told, &[control.as_fd()]);
                 }
             },
+            (Some(house), Request::Furnish(with)) => house.furnish(&with),
+            (Some(house), Request::Limit(instance, limits)) => house.limit(instance, limits),
             (Some(house), Request::Freeze(instance)) => house.freeze(instance, true),
             (Some(house), Request::Thaw(instance)) => house.freeze(instance, false),
             (Some(house), Request::Usage(instance)) => house.usage(instance),
@@ -115,6 +129,26 @@ impl Desk {
                 // A server that gave up on a `Create` does not know whether there ever was one.
                 let signal = Some(libc::SIGKILL);
                 self.tell(&Told::Gone { instance, code: None, signal, out_of_memory: false })?;
+                Ok(Answer::Done)
+            }
+            (Some(house), Request::Template(spec)) => match house.template(&spec, id, &self.epoll) {
+                Ok(()) => return Ok(()),
+                Err(fault) => Err(fault),
+            },
+            (Some(house), Request::EndTemplate(template)) => {
+                house.templates.end(template);
+                Ok(Answer::Done)
+            }
+            (Some(house), Request::Fork { instance, template, process, fds: numbers }) => {
+                match house.fork((template, id), (instance, process), (fds, &numbers)) {
+                    Ok(()) => return Ok(()),
+                    Err(fault) => Err(fault),
+                }
+            }
+            (Some(house), Request::Signal { instance, process, signal }) => {
+                if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
+                    house.templates.signal(instance, process, signal);
+                }
                 Ok(Answer::Done)
             }
         };
@@ -135,27 +169,34 @@ impl Desk {
             cgroups: Cgroups::open(&hello.cgroup_name).map_err(|e| Fault::Refused(e.to_string()))?,
             users: own_users.then(|| Users::new(&hello.cgroup_name)),
             images: Images::new(&hello.scratch_dir, hello.spare_tmp, own_users),
+            leavings: Leavings::default(),
+            undertaker: Undertaker::start().ok(),
+            home: if own_users { Home::find().ok() } else { None },
             instances: HashMap::new(),
             tokens: HashMap::new(),
             next: LINK + 1,
+            templates: Templates::default(),
         };
-        let parts = doctor::parts(own_users, &house.cgroups, &house.images);
+        let furnish = house.home.is_some();
+        let mut parts = doctor::parts(own_users, &house.cgroups, &house.images);
+        parts.push(doctor::stock(furnish));
         self.house = Some(house);
-        Ok(Answer::Hello { parts })
+        Ok(Answer::Hello { parts, furnish })
     }
 
-    /// A sandbox's init ended: everything of it is given back, then the server hears of it.
+    /// A sandbox's init ended: the server hears of it; what it leaves is put away later.
     fn ended(&mut self, token: u64) -> io::Result<()> {
+        if token >= template::FIRST_TOKEN {
+            return self.template_event(token);
+        }
         let Some(house) = &mut self.house else { return Ok(()) };
         let Some(id) = house.tokens.remove(&token) else { return Ok(()) };
         let Some((_, instance)) = house.instances.remove(&id) else { return Ok(()) };
         epoll::delete(&self.epoll, &instance.pidfd)?;
+        house.templates.forget(id);
         let waiting = instance.waiting.clone();
-        let (end, used, left) = house.give_back(instance);
-        if let Err(e) = left {
-            self.tell(&Told::Note(format!("a cgroup of {id} could not be removed: {e}")))?;
-        }
-        let out_of_memory = used.out_of_memory;
+        let (end, out_of_memory) = (instance.reap(), instance.group.out_of_memory());
+        house.give_back(instance);
         self.tell(&Told::Gone { instance: id, code: end.code, signal: end.signal, out_of_memory })?;
         for ask in waiting {
             self.tell(&Told::Answer { id: ask, result: Ok(Answer::Done) })?;
@@ -164,7 +205,30 @@ impl Desk {
     }
 }
 
-const NO_WAIT: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+impl Desk {
+    fn template_event(&mut self, token: u64) -> io::Result<()> {
+        let Some(house) = &mut self.house else { return Ok(()) };
+        for news in house.templates.event(token, &self.epoll) {
+            let told = match news {
+                News::Answer(id, result) => Told::Answer { id, result },
+                News::Gone(template) => Told::TemplateGone(template),
+                News::Exited { instance, process, code, signal } => {
+                    let Some((_, found)) = self.house.as_ref().and_then(|h| h.instances.get(&instance))
+                    else {
+                        continue;
+                    };
+                    let bad = code != Some(0);
+                    let out_of_memory = bad && found.group.out_of_memory();
+                    Told::Exited { instance, process, code, signal, out_of_memory }
+                }
+            };
+            self.tell(&told)?;
+        }
+        Ok(())
+    }
+}
+
+const NOW: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
 
 fn step(step: &str, source: &io::Error) -> Fault {
     Fault::Step { step: step.to_owned(), errno: source.raw_os_error().unwrap_or(libc::EIO) }
@@ -199,6 +263,58 @@ impl House {
         Ok(control)
     }
 
+    fn furnish(&mut self, with: &Furnish) -> Result<Answer, Fault> {
+        let Some(home) = &self.home else {
+            return Err(Fault::Refused("sandboxes cannot be furnished here".into()));
+        };
+        check::furnish(with, &self.common.bind_roots).map_err(Fault::Refused)?;
+        let (_, instance) = self.instances.get_mut(&with.id).ok_or(Fault::Gone)?;
+        if instance.blank.is_none() {
+            return Err(Fault::Refused("this sandbox is furnished".into()));
+        }
+        let done = furnish::furnish(instance, home, &self.common, with);
+        match done {
+            Ok(()) => Ok(Answer::Done),
+            // It has ended, and the news is on its way.
+            Err((_, e)) if e.raw_os_error() == Some(libc::ESRCH) => Err(Fault::Gone),
+            Err((what, e)) => Err(step(what, &e)),
+        }
+    }
+
+    fn limit(&mut self, id: InstanceId, limits: Limits) -> Result<Answer, Fault> {
+        check::limits(limits).map_err(Fault::Refused)?;
+        let (_, instance) = self.instances.get_mut(&id).ok_or(Fault::Gone)?;
+        instance.group.limit(limits).map_err(|e| step("set limits", &e))?;
+        instance.limits = limits;
+        Ok(Answer::Done)
+    }
+
+    fn template(&mut self, spec: &proto::Template, ask: u64, epoll: &OwnedFd) -> Result<(), Fault> {
+        if self.users.is_none() || !fork::able() {
+            return Err(Fault::Unsupported(
+                "the sandbox helper lacks the privileges to fork into sandboxes".into(),
+            ));
+        }
+        // It is root for the host, and the server chooses what it runs.
+        if self.common.allowed.is_some() {
+            let why =
+                "this sandbox helper serves another user, and a template would have the helper's rights";
+            return Err(Fault::Unsupported(why.into()));
+        }
+        check::template(spec, &self.common.bind_roots).map_err(Fault::Refused)?;
+        self.templates.start(spec, ask, (&self.common, &self.cgroups, epoll))
+    }
+
+    fn fork(
+        &mut self,
+        (template, ask): (u64, u64),
+        (id, process): (InstanceId, u32),
+        fds: (&[OwnedFd], &[i32]),
+    ) -> Result<(), Fault> {
+        let (_, instance) = self.instances.get(&id).ok_or(Fault::Gone)?;
+        self.templates.fork((template, ask), (id, process, instance), fds)
+    }
+
     fn find(&self, id: InstanceId) -> Result<&Instance, Fault> {
         self.instances.get(&id).map(|(_, instance)| instance).ok_or(Fault::Gone)
     }
@@ -227,24 +343,49 @@ impl House {
         true
     }
 
-    fn give_back(&mut self, instance: Instance) -> (End, Used, io::Result<()>) {
-        let end = instance.reap();
-        let used = instance.group.used().unwrap_or_default();
-        let left = instance.group.remove();
-        if let (Some(users), Some(user)) = (&mut self.users, instance.user) {
+    /// Nothing runs in it any more.
+    fn give_back(&mut self, instance: Instance) {
+        let Instance { group, user, image, .. } = instance;
+        if let (Some(users), Some(user)) = (&mut self.users, user) {
             users.give_back(user);
         }
-        (end, used, left)
+        self.leavings.add(group);
+        if let Some(image) = image.and_then(|image| self.images.give_back(image))
+            && let Some(undertaker) = &self.undertaker
+        {
+            undertaker.bury(&image.descriptors());
+        }
+    }
+
+    /// How long the helper may sleep; None: until something happens.
+    fn patience(&self) -> Option<&'static rustix::event::Timespec> {
+        if self.images.wants_work() { Some(&NOW) } else { self.leavings.patience() }
+    }
+
+    /// For an idle moment.
+    fn work(&mut self) -> io::Result<()> {
+        if self.images.wants_work() && !self.leavings.ready() {
+            self.images.work();
+            return Ok(());
+        }
+        self.leavings.work()
     }
 
     /// Kills all first, then waits for each.
     fn close(&mut self) {
+        self.templates.close();
         for (_, instance) in self.instances.values() {
             instance.kill();
         }
         for (_, (_, instance)) in std::mem::take(&mut self.instances) {
-            let _ = self.give_back(instance);
+            instance.reap();
+            self.give_back(instance);
         }
+        self.leavings.finish();
         self.cgroups.close();
+        self.images.close();
+        if let Some(undertaker) = self.undertaker.take() {
+            undertaker.finish();
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     cgroup::{Cgroups, Group},
     inside::{self, Common, Ids, Plan, Tmp},
     packet,
-    proto::Create,
+    proto::{Create, Limits},
     sys::process::{Cloned, clone_process},
 };
 
@@ -26,8 +26,15 @@ pub(super) struct Instance {
     pub(super) group: Group,
     /// The host user id that it has for itself.
     pub(super) user: Option<u32>,
+    /// For processes that are forked into it.
+    pub(super) open_files: u64,
     /// Requests that wait for its end.
     pub(super) waiting: Vec<u64>,
+    /// Its `/tmp`, if that can be looked at when it has ended.
+    pub(super) image: Option<Image>,
+    pub(super) limits: Limits,
+    /// There until it is furnished, if it may be: the memory limit that its `/dev/shm` was made for.
+    pub(super) blank: Option<u64>,
 }
 
 /// How the init of a sandbox ended.
@@ -46,9 +53,21 @@ pub(super) fn start(
     image: Option<Image>,
 ) -> io::Result<(Instance, OwnedFd)> {
     let (ours, control) = packet::pair()?;
-    let group = cgroups.create(&spec.id.to_string(), spec)?;
-    match launch(spec, common, &group, user, image, control) {
-        Ok(pidfd) => Ok((Instance { pidfd, group, user, waiting: Vec::new() }, ours)),
+    let group = cgroups.create(&spec.id.to_string(), spec.limits())?;
+    let shared = image.as_ref().and_then(Image::share);
+    let (tmp, image) = match (shared, image) {
+        (Some(mount), image) => (Tmp::Image(mount), image),
+        // The helper lets go of it after the clone: then the sandbox's end is the image's end.
+        (None, Some(image)) => (Tmp::Image(image.into_mount()), None),
+        (None, None) => (Tmp::Memory, None),
+    };
+    match launch(spec, common, &group, user, (tmp, control)) {
+        Ok(pidfd) => {
+            let (open_files, limits) = (spec.open_files, spec.limits());
+            let blank = spec.blank.then_some(spec.memory_bytes);
+            let waiting = Vec::new();
+            Ok((Instance { pidfd, group, user, open_files, waiting, image, limits, blank }, ours))
+        }
         Err(e) => {
             let _ = group.remove();
             Err(e)
@@ -61,18 +80,12 @@ fn launch(
     common: &Common,
     group: &Group,
     user: Option<u32>,
-    image: Option<Image>,
-    control: OwnedFd,
+    (tmp, control): (Tmp, OwnedFd),
 ) -> io::Result<OwnedFd> {
     let (procs, cpu_procs, into) = places(group)?;
     let (ids, user_namespace) = match user {
         Some(user) => (Ids::Own(user), 0),
         None => (Ids::Helper { uid: euid(), gid: egid() }, libc::CLONE_NEWUSER),
-    };
-    let tmp = match image {
-        // The helper lets go of it after the clone: then the sandbox's end is the image's end.
-        Some(Image(mount)) => Tmp::Image(mount),
-        None => Tmp::Memory,
     };
     match clone_process(NAMESPACES | user_namespace, into.as_ref().map(AsFd::as_fd))? {
         Cloned::Parent(pidfd) => Ok(pidfd),
@@ -80,9 +93,9 @@ fn launch(
     }
 }
 
-type Places = (Vec<File>, Option<File>, Option<OwnedFd>);
+pub(super) type Places = (Vec<File>, Option<File>, Option<OwnedFd>);
 
-fn places(group: &Group) -> io::Result<Places> {
+pub(super) fn places(group: &Group) -> io::Result<Places> {
     match group {
         Group::V1(child) => child.procs().map(|(procs, cpu)| (procs, Some(cpu), None)),
         Group::V2(child) => child.folder().map(|folder| (Vec::new(), None, Some(folder))),
@@ -99,6 +112,11 @@ fn egid() -> u32 {
 }
 
 impl Instance {
+    /// As the host knows the init.
+    pub(super) fn pid(&self) -> io::Result<i32> {
+        super::fork::pid_of(&self.pidfd)
+    }
+
     /// Kills the init, and with it everything in its pid namespace. A frozen process would not notice.
     pub(super) fn kill(&self) {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);

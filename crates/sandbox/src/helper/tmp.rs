@@ -8,7 +8,10 @@ use std::{
     ffi::OsStr,
     fs::File,
     io,
-    os::{fd::OwnedFd, unix::fs::FileExt as _},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::FileExt as _,
+    },
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -16,8 +19,8 @@ use std::{
 use rustix::{
     fs::{AtFlags, Mode, OFlags, SeekFrom},
     mount::{
-        FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
-        fsmount, fsopen,
+        FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag,
+        fsconfig_set_string, fsmount, fsopen, open_tree,
     },
 };
 
@@ -25,15 +28,81 @@ use crate::sys::device;
 
 /// Sizes that are remembered.
 const SIZES: usize = 4;
+/// Images of one size that are kept.
+const READY_MAX: usize = 64;
 /// Another program may take the loop device that was just found free.
 const LOOP_TRIES: usize = 64;
+/// The modification time of a fresh `/tmp`: the first second of 2020.
+const LONG_AGO: i64 = 1_577_836_800;
 /// Bytes of an inode on disk.
 const INODE: u64 = 256;
 const MKFS: [&str; 3] = ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4", "/usr/bin/mkfs.ext4"];
 
-/// A mounted file system that hangs nowhere yet.
+/// A mounted file system that hangs nowhere.
 #[derive(Debug)]
-pub(crate) struct Image(pub(crate) OwnedFd);
+pub(crate) struct Image {
+    mount: OwnedFd,
+    file: File,
+    fresh: Stamp,
+    bytes: u64,
+    inodes: u64,
+}
+
+/// What would differ if anything had been made, changed or removed in an image. The time of the root folder lies in the
+/// past, so any name that came or went shows in it; a file that never had a name shows in the free inodes while it lives,
+/// and in the blocks of the image's file if its contents ever got there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    free: (u64, u64),
+    changed: [(i64, u64); 2],
+    links: u64,
+    size: i64,
+}
+
+/// Blocks of 512 bytes that an image's own upkeep may add to its file.
+const UPKEEP: i64 = 128;
+
+impl Image {
+    fn new(mount: OwnedFd, file: File, bytes: u64, inodes: u64) -> io::Result<Self> {
+        let fresh = Stamp::of(&mount)?;
+        Ok(Self { mount, file, fresh, bytes, inodes })
+    }
+
+    /// Another mount of the same file system, for a sandbox. None: this kernel does not copy what hangs nowhere (before
+    /// Linux 6.15), so the sandbox gets the image for good.
+    pub(crate) fn share(&self) -> Option<OwnedFd> {
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        open_tree(&self.mount, "", flags).ok()
+    }
+
+    pub(crate) fn into_mount(self) -> OwnedFd {
+        self.mount
+    }
+
+    /// Whether it is as it was when it was made.
+    fn untouched(&self, blocks: i64) -> bool {
+        let grown = rustix::fs::fstat(&self.file).map_or(i64::MAX, |stat| stat.st_blocks - blocks);
+        grown <= UPKEEP && Stamp::of(&self.mount).is_ok_and(|now| now == self.fresh)
+    }
+
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.mount.as_fd(), self.file.as_fd()]
+    }
+}
+
+impl Stamp {
+    fn of(mount: &OwnedFd) -> io::Result<Self> {
+        // The descriptor of a mount names its root folder.
+        let (stat, system) = (rustix::fs::fstat(mount)?, rustix::fs::fstatfs(mount)?);
+        Ok(Self {
+            free: (system.f_bfree, system.f_ffree),
+            changed: [(stat.st_mtime, stat.st_mtime_nsec as u64), (stat.st_ctime, stat.st_ctime_nsec as u64)],
+            links: stat.st_nlink,
+            size: stat.st_size,
+        })
+    }
+}
 
 /// The blocks of a fresh file system of one size.
 #[derive(Debug)]
@@ -41,6 +110,8 @@ struct Template {
     bytes: u64,
     inodes: u64,
     len: u64,
+    /// Blocks of 512 bytes that a fresh image's file takes; known once there is one.
+    taken: i64,
     blocks: Vec<(u64, Vec<u8>)>,
     ready: Vec<Image>,
 }
@@ -100,6 +171,23 @@ impl Images {
         image.map(Some)
     }
 
+    /// Takes an image back from a sandbox that has ended; gives it again if it cannot be used any more.
+    pub(crate) fn give_back(&mut self, image: Image) -> Option<Image> {
+        let key = (image.bytes, image.inodes);
+        match self.templates.iter_mut().find(|t| (t.bytes, t.inodes) == key) {
+            Some(template) if template.ready.len() < READY_MAX && image.untouched(template.taken) => {
+                template.ready.push(image);
+                None
+            }
+            _ => Some(image),
+        }
+    }
+
+    /// Lets go of all.
+    pub(crate) fn close(&mut self) {
+        self.templates.clear();
+    }
+
     /// Whether an idle moment can be used.
     pub(crate) fn wants_work(&self) -> bool {
         !self.tired && self.templates.first().is_some_and(|template| template.ready.len() < self.spare)
@@ -127,17 +215,23 @@ impl Template {
         let mount = mount(&file)?;
         rustix::fs::unlinkat(&mount, "lost+found", AtFlags::REMOVEDIR)?;
         rustix::fs::chmodat(&mount, ".", Mode::from_raw_mode(0o1777), AtFlags::empty())?;
+        // Older than anything that can happen to an image.
+        let long_ago = rustix::fs::Timespec { tv_sec: LONG_AGO, tv_nsec: 0 };
+        let times = rustix::fs::Timestamps { last_access: long_ago, last_modification: long_ago };
+        rustix::fs::utimensat(&mount, ".", &times, AtFlags::empty())?;
         drop(mount);
         let blocks = blocks(&file)?;
-        Ok(Self { bytes, inodes, len, blocks, ready: Vec::new() })
+        Ok(Self { bytes, inodes, len, taken: 0, blocks, ready: Vec::new() })
     }
 
-    fn image(&self, scratch_dir: &Path) -> io::Result<Image> {
+    fn image(&mut self, scratch_dir: &Path) -> io::Result<Image> {
         let file = nameless(scratch_dir, self.len)?;
         for (offset, bytes) in &self.blocks {
             file.write_all_at(bytes, *offset)?;
         }
-        mount(&file).map(Image)
+        let mount = mount(&file)?;
+        self.taken = self.taken.max(rustix::fs::fstat(&file)?.st_blocks);
+        Image::new(mount, file, self.bytes, self.inodes)
     }
 }
 
@@ -232,3 +326,6 @@ fn blocks(file: &File) -> io::Result<Vec<(u64, Vec<u8>)>> {
         at = end;
     }
 }
+
+#[cfg(test)]
+mod tests;

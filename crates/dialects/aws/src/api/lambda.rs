@@ -7,7 +7,7 @@ mod configuration;
 mod create;
 mod draft;
 mod events;
-mod invoke;
+pub(super) mod invoke;
 mod layers;
 mod payload;
 mod policy;

@@ -3,4 +3,5 @@
 mod addresses;
 mod functions;
 mod lists;
+mod plain;
 mod world;

@@ -3,6 +3,7 @@
 mod answer;
 mod cors;
 mod event;
+mod pass;
 mod reply;
 
 use std::sync::Arc;
@@ -67,7 +68,11 @@ impl Visit<'_> {
         if self.function.latest.state == VersionState::Pending {
             self.shared.services.engine.activate(&self.function);
         }
-        match self.shared.services.engine.invoke(self.invocation(&home, path)).await {
+        let invocation = match self.invocation(&home, path).await {
+            Ok(invocation) => invocation,
+            Err(error) => return failed(&error),
+        };
+        match self.shared.services.engine.invoke(invocation).await {
             Ok(Outcome::Replied(reply)) => self.answer().give(reply).await,
             Ok(Outcome::Broken(error)) | Err(error) => failed(&error),
             Ok(Outcome::Accepted(_) | Outcome::WouldRun) => {
@@ -87,24 +92,39 @@ impl Visit<'_> {
         }
     }
 
-    fn invocation(&self, home: &Home, path: &str) -> Invocation {
+    /// Whether the function behind the address takes HTTP as it is.
+    async fn takes_http(&self) -> Result<bool, Error> {
+        let Some(alias) = self.url.alias.as_ref().and_then(|name| self.function.aliases.get(name)) else {
+            return Ok(self.function.latest.config.contract.takes_http());
+        };
+        let version = self.shared.services.registry.version(&self.function, alias.version).await?;
+        Ok(version.config.contract.takes_http())
+    }
+
+    async fn invocation(&self, home: &Home, path: &str) -> Result<Invocation, Error> {
         let services = &self.shared.services;
+        let passes = self.takes_http().await?;
         let alias = self.url.alias.as_deref();
         let now = services.base.clock.wall();
-        Invocation {
+        let asked = self.asked(home, path, now);
+        let (body, http) = match passes {
+            true => (self.request.body.clone(), Some(Box::new(pass::head(&asked)))),
+            false => (event::event(&asked), None),
+        };
+        Ok(Invocation {
             id: self.id,
             namespace: self.function.namespace.clone(),
             function: self.function.name.clone(),
             qualifier: alias.map(|name| Qualifier::Alias(name.to_owned())),
             mode: if self.url.stream { Mode::Stream } else { Mode::Wait },
-            body: event::event(&self.asked(home, path, now)),
+            body,
             invoked_as: home.function_at(&self.function.name, alias),
             client_context: None,
             trace: Some(self.trace.clone()),
             want_log_tail: false,
             accepted: now,
-            http: None,
-        }
+            http,
+        })
     }
 
     fn asked<'a>(&'a self, home: &'a Home, path: &'a str, now: u64) -> Asked<'a> {

@@ -1,5 +1,6 @@
 //! `Invoke`, `InvokeAsync` and `InvokeWithResponseStream`.
 
+pub(in crate::api) mod plain;
 mod streaming;
 
 use anyfn_aws_model::{

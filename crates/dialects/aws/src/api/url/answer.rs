@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use tokio::sync::mpsc;
 
-use super::{BROKEN, message, reply, reply::Head};
+use super::{BROKEN, message, pass, reply, reply::Head};
 use crate::api::collect::collect;
 
 #[cfg(test)]
@@ -37,6 +37,7 @@ impl Answer<'_> {
     /// Always answers: what cannot be sent becomes a 502 and a line in the log.
     pub(super) async fn give(&self, reply: Reply) -> Response {
         let result = match reply.result {
+            Ok(body) if let Some(head) = reply.head => Ok(pass::response(*head, body)),
             Ok(ReplyBody::Whole(bytes)) if self.stream => Ok(build(plain(None), anyfn_web::full(bytes))),
             Ok(ReplyBody::Whole(bytes)) => reply::read(&bytes).map(whole).map_err(Bad::Answer),
             Ok(ReplyBody::Stream { content_type, frames }) => self.stream(content_type, frames).await,
