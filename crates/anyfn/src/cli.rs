@@ -64,6 +64,9 @@ pub(crate) enum Command {
     Completions(completions::CompletionsArgs),
     /// The privileged helper that starts sandboxes.
     Helper(helper::HelperArgs),
+    /// The process inside of a sandbox that runs or compiles WebAssembly.
+    #[command(hide = true)]
+    WasmHost { arguments: Vec<String> },
 }
 
 /// Which server to talk to.
@@ -101,6 +104,7 @@ pub(crate) async fn run(cli: Cli, print: &Printer) -> anyhow::Result<ExitCode> {
         Command::Key(args) => key::run(args, print).await,
         Command::Completions(args) => completions::run(&args),
         Command::Helper(args) => Ok(helper::main(&args)),
+        Command::WasmHost { arguments } => Ok(anyfn_wasm_host::main(&arguments)),
     }
 }
 

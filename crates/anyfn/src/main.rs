@@ -20,6 +20,8 @@ fn main() -> ExitCode {
     match cli.command {
         // The privileged helper is one thread and has no runtime: it forks.
         Command::Helper(ref args) => cli::helper::main(args),
+        // Inside of a sandbox; it makes its own threads.
+        Command::WasmHost { ref arguments } => anyfn_wasm_host::main(arguments),
         _ => run(cli),
     }
 }

@@ -80,14 +80,17 @@ pub fn zip_file(path: &Path) -> Result<Bytes, Error> {
     let content = read(path, Limits::default().unpacked_bytes)?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let extension = Path::new(name).extension().and_then(|e| e.to_str()).unwrap_or_default();
-    let script = matches!(extension, "py" | "js" | "mjs" | "cjs");
+    let script = matches!(extension, "py" | "js" | "mjs" | "cjs" | "wasm");
     let mode = fs::metadata(path).map_err(|e| unreadable(path, e))?.permissions().mode();
     let runs = mode & 0o111 != 0 || content.starts_with(b"#!") || content.starts_with(b"\x7fELF");
     let (name, executable) = match (script, runs) {
         (true, _) => (name, mode & 0o111 != 0),
         (false, true) => ("bootstrap", true),
         (false, false) => {
-            let text = format!("{} is neither Python, JavaScript nor an executable file", path.display());
+            let text = format!(
+                "{} is neither Python, JavaScript, WebAssembly nor an executable file",
+                path.display()
+            );
             return Err(Error::invalid("file_not_runnable", text));
         }
     };

@@ -3,6 +3,7 @@
 
 mod detect;
 mod file;
+mod spin;
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ mod logs;
 mod state;
 
 pub use artifacts::{Artifacts, Package, Root};
-pub use guest::{BringUp, Contract, Died, Guest, GuestEvent, InvokeError, StartError};
+pub use guest::{BringUp, Contract, Died, Guest, GuestEvent, InvokeError, Prepare, StartError};
 pub use isolation::{
     Bind, Capabilities, Exit, ExitKind, Furnish, Inside, Isolation, Network, ProcessId, ProcessSpec, Sandbox,
     SandboxSpec, Template, TemplateId, TemplateSpec, Usage,

@@ -33,7 +33,7 @@ impl Engine {
 
     /// Ends when the function's latest version is Active or Failed; gives the function as it is then.
     pub async fn activate_now(&self, function: &Arc<Function>) -> Result<Arc<Function>, Error> {
-        let (state, notice) = match self.prepare(&function.latest).await {
+        let (state, notice) = match self.prepare(function, &function.latest).await {
             Ok(notice) => (VersionState::Active, notice),
             Err(error) => {
                 tracing::info!(?error, function = %function.name, "version failed");

@@ -35,7 +35,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use anyfn_base::{Base, Counter, TaskKind};
 use anyfn_core::{
     Outcome, Registry,
-    ports::{Artifacts, Contract, Invoke, Isolation, Log, LogSink, Queue},
+    ports::{Artifacts, Contract, Invoke, Isolation, Log, LogSink, Prepare, Queue},
 };
 use anyfn_types::{Error, Function, Invocation, Kind, Limits, Mode, Version, VersionId};
 use async_trait::async_trait;
@@ -130,9 +130,12 @@ impl Engine {
     }
 
     /// Unpacks a version's code and asks its contract whether this host can serve it. Gives the notice for the user.
-    pub async fn prepare(&self, version: &Version) -> Result<Option<String>, Error> {
-        let notice = self.contract(version)?.resolve(version)?;
-        self.0.roots(version).await?;
+    pub async fn prepare(&self, function: &Function, version: &Version) -> Result<Option<String>, Error> {
+        let contract = self.contract(version)?;
+        let notice = contract.resolve(version)?;
+        let (code, _) = self.0.roots(version).await?;
+        let isolation = &self.0.ports.isolation;
+        contract.prepare(Prepare { namespace: &function.namespace, version, code: &code, isolation }).await?;
         Ok(notice)
     }
 

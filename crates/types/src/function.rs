@@ -19,10 +19,12 @@ pub enum Contract {
 }
 
 impl Contract {
-    /// What functions of a runtime speak, where nothing else says it: `http` and `wasm` are contracts of their own names.
-    pub fn of_runtime(runtime: &str) -> Self {
+    /// What functions of a runtime speak, where nothing else says it: `http` and `wasm` are contracts of their own names, and
+    /// a runtime of one's own whose handler is a `.wasm` file is WebAssembly too.
+    pub fn of(runtime: &str, handler: &str) -> Self {
         match runtime {
             "http" | "wasm" => Self::Other(runtime.to_owned()),
+            _ if runtime.starts_with("provided") && handler.ends_with(".wasm") => Self::Other("wasm".to_owned()),
             _ => Self::Lambda,
         }
     }

@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+mod wasm;
+
 use crate::{
     codegen,
     parts::{Kind, PARTS, Part},
@@ -77,6 +79,7 @@ pub(crate) fn fetch(args: &Args) -> Result<Vec<&'static Part>> {
     if args.names.is_empty() {
         told("botocore's protocol test vectors", codegen::setup_vectors());
         told("AWS's signature test suite", signature_suite(&dir));
+        told("the WebAssembly guests", wasm::guests(&dir));
     }
     Ok(missing)
 }

@@ -12,6 +12,7 @@ use anyfn_egress::{Attached, Egress};
 use anyfn_runtime::Lambda;
 use anyfn_sandbox::{HelperCommand, Processes};
 use anyfn_types::InstanceId;
+use anyfn_wasm::Wasm;
 
 use super::compose::name_of;
 use crate::settings::{self, EgressMode, RuntimesMode, ServerArgs};
@@ -25,6 +26,13 @@ pub(crate) fn lambda(base: Base, dir: &Path, mode: RuntimesMode) -> anyhow::Resu
     let options =
         anyfn_runtime::Options { state: dir.join("run"), mode, search: settings::interpreter_folders() };
     Lambda::new(base, &options).map_err(|e| anyhow::anyhow!("{e}"))
+}
+
+/// WebAssembly: host processes and compilers are this program again, inside of sandboxes.
+pub(super) fn wasm(base: Base, dir: &Path) -> Wasm {
+    let program = PathBuf::from("/proc/self/exe");
+    let (arguments, engine) = (vec!["wasm-host".to_owned()], anyfn_wasm_host::ENGINE.to_owned());
+    Wasm::new(base, anyfn_wasm::Options::new(dir.join("wasm"), program, arguments, engine))
 }
 
 /// Sandboxes with their helper, and a user-space network for those that may reach the internet.

@@ -12,6 +12,7 @@ use anyfn_types::{Error, FunctionName};
 use super::{
     Include, Project, Step,
     file::{self, File},
+    spin,
 };
 
 /// What of a source file is looked at.
@@ -19,6 +20,7 @@ const LOOK: u64 = 1 << 20;
 
 const PYTHON: &str = "python3.12";
 const NODE: &str = "nodejs22.x";
+pub(super) const WASM: &str = "wasm";
 const PROVIDED: &str = "provided.al2023";
 
 /// Reads a folder, or one file that is a function by itself. What `anyfn.toml` says wins over what is found.
@@ -51,7 +53,13 @@ fn folder(dir: &Path, file: &File) -> Result<Project, Error> {
     if is_executable(&dir.join("bootstrap")) {
         return Ok(native(None));
     }
+    if let Some(project) = spin::project(dir)? {
+        return Ok(project);
+    }
     if let Some(project) = found(dir)? {
+        return Ok(project);
+    }
+    if let Some(project) = wasm(dir) {
         return Ok(project);
     }
     // The file names what detection could not find: believe it.
@@ -61,7 +69,8 @@ fn folder(dir: &Path, file: &File) -> Result<Project, Error> {
     let text = format!(
         "{} holds no function: looked for anyfn.toml, an executable bootstrap, \
          lambda_function.py, app.py, handler.py, main.py with a handler or lambda_handler, \
-         index.mjs, index.js, index.cjs, app.mjs that exports handler, and Cargo.toml with lambda_runtime",
+         index.mjs, index.js, index.cjs, app.mjs that exports handler, Cargo.toml with lambda_runtime, spin.toml, \
+         and one .wasm file",
         dir.display()
     );
     Err(Error::invalid("project_unknown", text))
@@ -81,6 +90,14 @@ fn native(note: Option<String>) -> Project {
         notes: note.into_iter().collect(),
         ..Project::default()
     }
+}
+
+/// A folder whose only `.wasm` file lies at its top.
+fn wasm(dir: &Path) -> Option<Project> {
+    let names = fs::read_dir(dir).ok()?.flatten().map(|entry| PathBuf::from(entry.file_name()));
+    let mut all = names.filter(|name| name.extension().is_some_and(|e| e == "wasm"));
+    let handler = all.next()?.to_str()?.to_owned();
+    all.next().is_none().then(|| Project { runtime: WASM.into(), handler, ..Project::default() })
 }
 
 fn python(dir: &Path) -> Result<Option<Project>, Error> {
@@ -194,8 +211,8 @@ fn apply(project: &mut Project, file: File) {
     set(&mut project.description, file.description);
     project.memory_mib = file.memory;
     project.timeout_s = file.timeout;
-    project.env = file.env;
-    project.url = file.url;
+    project.env.extend(file.env);
+    project.url |= file.url;
     if let Some(lines) = file.build {
         project.build = lines.into_vec().into_iter().map(Step::Shell).collect();
     }
@@ -218,9 +235,14 @@ fn single(path: &Path) -> Result<Project, Error> {
             }
             (NODE, format!("{stem}.handler"))
         }
+        // Toolchains make some of them executable; they are not.
+        "wasm" => (WASM, path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned()),
         _ if is_executable(path) => (PROVIDED, "bootstrap".to_owned()),
         _ => {
-            let text = format!("{} is neither Python, JavaScript nor an executable file", path.display());
+            let text = format!(
+                "{} is neither Python, JavaScript, WebAssembly nor an executable file",
+                path.display()
+            );
             return Err(Error::invalid("file_not_runnable", text));
         }
     };

@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use anyfn_base::Instant;
-use anyfn_types::{Billing, Error, Failure, Function, InstanceId, Invocation, InvocationId, Version};
+use anyfn_types::{
+    Billing, Error, Failure, Function, InstanceId, Invocation, InvocationId, Namespace, Version,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -39,6 +41,22 @@ impl std::fmt::Debug for BringUp {
             .field("instance", &self.instance)
             .field("version", &self.version.id)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a contract needs to do what can be done before the first call.
+#[derive(Clone, Copy)]
+pub struct Prepare<'a> {
+    pub namespace: &'a Namespace,
+    pub version: &'a Version,
+    /// The version's code, unpacked.
+    pub code: &'a Root,
+    pub isolation: &'a Arc<dyn Isolation>,
+}
+
+impl std::fmt::Debug for Prepare<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepare").field("version", &self.version.id).finish_non_exhaustive()
     }
 }
 
@@ -85,6 +103,14 @@ pub trait Contract: Send + Sync {
     /// What to tell the user about how this version will be served (another minor of the runtime than asked for), or an
     /// error with what to install if it cannot be served here.
     fn resolve(&self, version: &Version) -> Result<Option<String>, Error>;
+    /// Work on a version that is better done once, before it becomes active, than in front of its first call. It may be
+    /// called again, and `bring_up` must not depend on it.
+    ///
+    /// # Errors
+    /// Those with which the version cannot be served: it becomes Failed with them.
+    async fn prepare(&self, _with: Prepare<'_>) -> Result<(), Error> {
+        Ok(())
+    }
     /// A failed start as the answer of one call that waited for it: names the call where the platform's words do.
     fn addressed(&self, failure: Failure, _call: InvocationId) -> Failure {
         failure

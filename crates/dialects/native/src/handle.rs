@@ -216,7 +216,7 @@ impl Call<'_> {
         let env_bytes: usize = from.env.iter().map(|(k, v)| k.len() + v.len()).sum();
         range("env", env_bytes as u64, 0, limits.env_bytes)?;
         Ok(Config {
-            contract: Contract::of_runtime(&from.runtime),
+            contract: Contract::of(&from.runtime, &from.handler),
             runtime: from.runtime.clone(),
             handler: from.handler.clone(),
             command: from.command.clone(),

@@ -36,6 +36,9 @@ fn folders_without_a_project_file_are_found_out() {
         (&[("app.mjs", "export { main as handler }")], Some(("nodejs22.x", "app.handler"))),
         (&[("index.mjs", "export const handlers = 1")], None),
         (&[("bootstrap", "#!/bin/sh")], Some(("provided.al2023", "bootstrap"))),
+        (&[("hello.wasm", "\0asm"), ("hello.wat", "")], Some(("wasm", "hello.wasm"))),
+        (&[("a.wasm", "\0asm"), ("b.wasm", "\0asm")], None),
+        (&[("app.py", "def handler(e, c): ..."), ("lib.wasm", "\0asm")], Some(("python3.12", "app.handler"))),
         (&[("readme.md", "nothing")], None),
     ] {
         let (_home, dir) = folder(files);

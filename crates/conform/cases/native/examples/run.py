@@ -16,6 +16,9 @@ def call(name, event):
     return json.loads(cli("invoke", name, "-d", json.dumps(event)).stdout)
 
 
+deploy("hello-wasm")
+same(call("hello-wasm", {"name": "Ada"}), {"message": "Hello from WebAssembly", "event": {"name": "Ada"}})
+
 for name in ("hello-python", "hello-node"):
     deploy(name)
     same(call(name, {"name": "Ada"}), {"message": "Hello, Ada!", "function": name})

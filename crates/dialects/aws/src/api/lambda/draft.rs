@@ -120,6 +120,7 @@ impl Draft {
         set(&mut config.role, self.role.as_ref());
         set(&mut config.runtime, self.runtime.as_ref());
         set(&mut config.handler, self.handler.as_ref());
+        config.contract = Contract::of(&config.runtime, &config.handler);
         set(&mut config.description, self.description.as_ref());
         set(&mut config.timeout_ms, self.timeout_ms.as_ref());
         set(&mut config.memory_mib, self.memory_mib.as_ref());
