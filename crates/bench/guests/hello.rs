@@ -1,8 +1,10 @@
-//! A native hello: speaks the Runtime API 2018-06-01 over one kept connection; with `--serve` the same handler behind plain
-//! HTTP on a port of its own, which it prints.
+//! A native hello: speaks the Runtime API 2018-06-01 over one kept connection. `--once` prints one answer and ends. The same
+//! handler behind plain HTTP: `--serve` on a port of its own, which it prints; `--serve-unix PATH` on a socket; without
+//! arguments on `$PORT` where nobody speaks the Runtime API.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
 
 fn handler(event: &[u8]) -> Vec<u8> {
     let name = std::str::from_utf8(event).ok().and_then(|e| e.split("\"name\":\"").nth(1)?.split('"').next());
@@ -10,7 +12,7 @@ fn handler(event: &[u8]) -> Vec<u8> {
 }
 
 /// The request id (if any) and the body of one message.
-fn read(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+fn read(stream: &mut BufReader<impl Read>) -> Option<(String, Vec<u8>)> {
     let (mut line, mut length, mut id) = (String::new(), 0, String::new());
     loop {
         line.clear();
@@ -33,32 +35,55 @@ fn read(stream: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
     Some((id, body))
 }
 
-fn serve() -> std::io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+fn answer_all<S: Read + Write>(stream: S) {
+    let mut stream = BufReader::new(stream);
+    while let Some((_, event)) = read(&mut stream) {
+        let body = handler(&event);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut answer = head.into_bytes();
+        answer.extend(body);
+        if stream.get_mut().write_all(&answer).is_err() {
+            return;
+        }
+    }
+}
+
+fn serve(address: &str) -> std::io::Result<()> {
+    let listener = TcpListener::bind(address)?;
     println!("{}", listener.local_addr()?.port());
     for stream in listener.incoming() {
         let stream = stream?;
         stream.set_nodelay(true)?;
-        std::thread::spawn(move || {
-            let mut stream = BufReader::new(stream);
-            while let Some((_, event)) = read(&mut stream) {
-                let body = handler(&event);
-                let mut answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len()).into_bytes();
-                answer.extend(body);
-                if stream.get_mut().write_all(&answer).is_err() {
-                    return;
-                }
-            }
-        });
+        std::thread::spawn(move || answer_all(stream));
+    }
+    Ok(())
+}
+
+fn serve_unix(path: &str) -> std::io::Result<()> {
+    let listener = UnixListener::bind(path)?;
+    println!("0");
+    for stream in listener.incoming() {
+        let stream = stream?;
+        std::thread::spawn(move || answer_all(stream));
     }
     Ok(())
 }
 
 fn main() -> std::io::Result<()> {
-    if std::env::args().any(|a| a == "--serve") {
-        return serve();
+    let arguments: Vec<_> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("--once") => {
+            println!("{}", String::from_utf8_lossy(&handler(arguments[2].as_bytes())));
+            return Ok(());
+        }
+        Some("--serve") => return serve("127.0.0.1:0"),
+        Some("--serve-unix") => return serve_unix(&arguments[2]),
+        _ => {}
     }
-    let api = std::env::var("AWS_LAMBDA_RUNTIME_API").expect("the Runtime API's address");
+    let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") else {
+        let port = std::env::var("PORT").expect("the Runtime API's address or a port");
+        return serve(&format!("0.0.0.0:{port}"));
+    };
     let stream = TcpStream::connect(&api)?;
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
