@@ -13,7 +13,7 @@ fn handler(event: &[u8]) -> Vec<u8> {
 
 /// The request id (if any) and the body of one message.
 fn read(stream: &mut BufReader<impl Read>) -> Option<(String, Vec<u8>)> {
-    let (mut line, mut length, mut id) = (String::new(), 0, String::new());
+    let (mut line, mut length, mut chunked, mut id) = (String::new(), 0, false, String::new());
     loop {
         line.clear();
         if stream.read_line(&mut line).ok()? == 0 {
@@ -26,13 +26,33 @@ fn read(stream: &mut BufReader<impl Read>) -> Option<(String, Vec<u8>)> {
         let (name, value) = text.split_once(':').unwrap_or((text, ""));
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse().ok()?;
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            chunked = true;
         } else if name.eq_ignore_ascii_case("lambda-runtime-aws-request-id") {
             id = value.trim().to_owned();
         }
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
+    if chunked {
+        body = chunks(stream)?;
+    }
     Some((id, body))
+}
+
+fn chunks(stream: &mut BufReader<impl Read>) -> Option<Vec<u8>> {
+    let (mut body, mut line) = (Vec::new(), String::new());
+    loop {
+        line.clear();
+        stream.read_line(&mut line).ok()?;
+        let size = usize::from_str_radix(line.trim(), 16).ok()?;
+        let mut piece = vec![0; size + 2];
+        stream.read_exact(&mut piece).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(&piece[..size]);
+    }
 }
 
 fn answer_all<S: Read + Write>(stream: S) {

@@ -166,6 +166,8 @@ fn one(bench: &Bench, line: &Line, n: usize, of: usize) -> Vec<Row> {
         (None, why) => format!("not run: {}", why.as_deref().unwrap_or_default()),
     });
     eprintln!("{found} ({:.0} s)", begun.elapsed().as_secs_f64());
+    let complaints = server::complaints(&bench.places.scratch);
+    complaints.iter().take(5).for_each(|line| eprintln!("bench:   the server said: {line}"));
     rows
 }
 

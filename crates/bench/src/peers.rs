@@ -100,7 +100,7 @@ pub(crate) fn on_path(program: &str) -> anyhow::Result<()> {
 pub(crate) fn versions(places: &Places) -> Vec<(String, String)> {
     let first = |program: &str, flag: &str| {
         let script = format!("PATH=$PATH:/usr/sbin {program} {flag} 2>&1");
-        said("sh", &["-c", &script])?.lines().find(|line| line.contains('.')).map(str::to_owned)
+        said("sh", &["-c", &script])?.lines().find_map(|line| version_in(line))
     };
     let programs = [
         ("nginx", "nginx", "-v"),
@@ -115,7 +115,6 @@ pub(crate) fn versions(places: &Places) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = programs
         .iter()
         .filter_map(|(name, program, flag)| Some(((*name).to_owned(), first(program, flag)?)))
-        .filter(|(_, version)| !version.contains("not found"))
         .collect();
     for part in [
         "functions-framework-py",
@@ -134,6 +133,15 @@ pub(crate) fn versions(places: &Places) -> Vec<(String, String)> {
     found
 }
 
+/// The first word that has digits and points, without a name before it.
+fn version_in(line: &str) -> Option<String> {
+    let word = line.split([' ', '/']).find(|word| {
+        let word = word.trim_start_matches(['v', 'V']);
+        word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.')
+    });
+    word.map(str::to_owned)
+}
+
 /// What the set-up says it installed.
 fn stamped(parts: &Path, part: &str) -> Option<String> {
     let text = std::fs::read_to_string(parts.join(format!("{part}.stamp"))).ok()?;
@@ -146,3 +154,6 @@ fn command(program: &str) -> std::process::Command {
     let found = folders.into_iter().find(|path| path.is_file());
     std::process::Command::new(found.unwrap_or_else(|| program.into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::http::Client;
 
@@ -74,7 +74,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(group) = self.group {
-            let _ = kill_process_group(group, Signal::TERM);
+            // The program itself tells its own children, in its order.
+            let _ = kill_process(group, Signal::TERM);
             let until = Instant::now() + Duration::from_secs(3);
             while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
                 thread::sleep(Duration::from_millis(5));

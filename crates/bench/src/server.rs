@@ -31,12 +31,29 @@ impl Data {
         fs::create_dir_all(&folder)?;
         Ok(Self(folder))
     }
+
+    /// Where its server says what is wrong; it outlives the folder.
+    fn complaints(&self) -> anyhow::Result<fs::File> {
+        let path = self.0.with_file_name(COMPLAINTS);
+        fs::File::options().create(true).append(true).open(&path).with_context(|| path.display().to_string())
+    }
 }
 
 impl Drop for Data {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+const COMPLAINTS: &str = "complaints.log";
+
+/// What the servers complained about since the last time, line by line; their farewells are none.
+pub(crate) fn complaints(scratch: &Path) -> Vec<String> {
+    let path = scratch.join(COMPLAINTS);
+    let text = fs::read(&path).unwrap_or_default();
+    let _ = fs::remove_file(path);
+    let text = String::from_utf8_lossy(&text);
+    text.lines().filter(|line| !line.starts_with("draining")).map(str::to_owned).collect()
 }
 
 /// The names that `--set` takes.
@@ -54,6 +71,7 @@ impl Server {
         let mut command = Command::new(binary);
         command.args(["up", "--listen", "127.0.0.1:0", "--log", "error", "--data"]).arg(&data.0);
         command.args(set.iter().flat_map(|pair| ["--set", pair.as_str()])).stdout(Stdio::piped());
+        command.stderr(data.complaints()?);
         let mut process = Process::start(&mut command)?;
         let line = process.line()?;
         let Some(address) = line.trim().strip_prefix("anyfn ready http://").and_then(|a| a.parse().ok())

@@ -132,17 +132,16 @@ fn instances(bench: &Bench, make: Make, row: Row) -> anyhow::Result<Vec<Row>> {
     let mut client = server.client()?;
     let layer = deploy::layer(&mut client, &guest)?;
     let (few, many) = if bench.quick { (5, 15) } else { (10, 60) };
-    let weigh =
-        |range: std::ops::Range<u32>, client: &mut Client| -> anyhow::Result<(f64, Option<f64>)> {
-            for n in range {
-                let name = format!("i{n}");
-                deploy::ready(client, &guest, &name, layer.as_deref())?;
-                client.ok("POST", &deploy::invoke_path(&name), "", guests::EVENT)?;
-            }
-            thread::sleep(Duration::from_secs(2));
-            let guests = server.guest_processes();
-            Ok((machine::pss_kib(&guests)? + server.own_pss_kib()?, machine::kernel_kib(&guests)))
-        };
+    let weigh = |range: std::ops::Range<u32>, client: &mut Client| -> anyhow::Result<(f64, Option<f64>)> {
+        for n in range {
+            let name = format!("i{n}");
+            deploy::ready(client, &guest, &name, layer.as_deref())?;
+            client.ok("POST", &deploy::invoke_path(&name), "", guests::EVENT)?;
+        }
+        thread::sleep(Duration::from_secs(2));
+        let guests = server.guest_processes();
+        Ok((machine::pss_kib(&guests)? + server.own_pss_kib()?, machine::kernel_kib(&guests)))
+    };
     let (first, first_kernel) = weigh(0..few, &mut client)?;
     let (last, last_kernel) = weigh(few..many, &mut client)?;
     let kernel = last_kernel.zip(first_kernel).map(|(last, first)| last - first);

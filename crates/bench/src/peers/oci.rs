@@ -50,7 +50,9 @@ impl Oci {
         on_path(program)?;
         let home = bench.places.scratch.join(format!("oci-{program}"));
         let (bundle, state) = (home.join("bundle"), home.join("state"));
-        fs::create_dir_all(bundle.join("rootfs/proc"))?;
+        for folder in ["proc", "dev", "sys"] {
+            fs::create_dir_all(bundle.join("rootfs").join(folder))?;
+        }
         fs::create_dir_all(&state)?;
         fs::copy(guests::native_binary(&bench.places)?, bundle.join("rootfs/hello"))?;
         fs::write(bundle.join("config.json"), config().to_string())?;

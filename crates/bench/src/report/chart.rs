@@ -101,7 +101,7 @@ impl Scale {
     fn over<'a>(all: impl Iterator<Item = &'a Summary>) -> Option<Self> {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for found in all {
-            low = low.min(found.median);
+            low = low.min(found.median).min(if found.p10 > 0.0 { found.p10 } else { found.median });
             high = high.max(found.median).max(found.p90);
         }
         // A bar of no length says nothing: the axis begins below the least.
