@@ -1,6 +1,6 @@
 //! A native hello: speaks the Runtime API 2018-06-01 over one kept connection. `--once` prints one answer and ends. The same
 //! handler behind plain HTTP: `--serve` on a port of its own, which it prints; `--serve-unix PATH` on a socket; without
-//! arguments on `$PORT` where nobody speaks the Runtime API.
+//! arguments on `$ANYFN_SOCKET` or `$PORT` where nobody speaks the Runtime API.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -101,7 +101,10 @@ fn main() -> std::io::Result<()> {
         _ => {}
     }
     let Ok(api) = std::env::var("AWS_LAMBDA_RUNTIME_API") else {
-        let port = std::env::var("PORT").expect("the Runtime API's address or a port");
+        if let Ok(path) = std::env::var("ANYFN_SOCKET") {
+            return serve_unix(&path);
+        }
+        let port = std::env::var("PORT").expect("the Runtime API's address, a socket or a port");
         return serve(&format!("0.0.0.0:{port}"));
     };
     let stream = TcpStream::connect(&api)?;

@@ -57,14 +57,14 @@ pub(crate) fn create_body(guest: &Guest, name: &str, layer: Option<&str>) -> Str
     body.to_string()
 }
 
-/// `CreateFunction`, and waits until it is active. A guest with a contract of its own goes through anyfn's API.
+/// `CreateFunction`, and waits until it is active. What only anyfn's API has words for goes through that.
 pub(crate) fn ready(
     client: &mut Client,
     guest: &Guest,
     name: &str,
     layer: Option<&str>,
 ) -> anyhow::Result<()> {
-    if guest.contract.is_some() {
+    if guest.own.is_some() {
         own(client, guest, name, &[])?;
     } else {
         create(client, guest, name, layer, "")?;
@@ -98,8 +98,8 @@ pub(crate) fn own(
     body.insert("handler".into(), guest.handler.as_str().into());
     body.insert("timeout_ms".into(), 30_000.into());
     body.insert("memory_mib".into(), 512.into());
-    if let Some(contract) = guest.contract {
-        body.insert("contract".into(), contract.into());
+    if let Some(Value::Object(own)) = &guest.own {
+        body.extend(own.clone());
     }
     body.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let path = format!("/_anyfn/v1/functions/{name}");

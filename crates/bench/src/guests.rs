@@ -10,7 +10,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::process::Process;
+use serde_json::{Value, json};
+
+use crate::{peers::Transport, process::Process};
 
 /// One function.
 #[derive(Clone, Debug)]
@@ -22,7 +24,8 @@ pub(crate) struct Guest {
     pub(crate) zip: String,
     /// Base64 of a layer that it wants.
     pub(crate) layer: Option<String>,
-    pub(crate) contract: Option<&'static str>,
+    /// What anyfn's own API is told besides; such a guest is not deployed through the Lambda API.
+    pub(crate) own: Option<Value>,
     /// The same handler without a platform: program and arguments before `--once` or `--serve`.
     plain: Vec<String>,
     environment: Vec<(String, String)>,
@@ -31,8 +34,11 @@ pub(crate) struct Guest {
 pub(crate) const EVENT: &[u8] = br#"{"name":"bench"}"#;
 
 impl Guest {
-    /// Prints one answer and ends.
-    pub(crate) fn once(&self) -> Vec<String> {
+    /// Prints one answer and ends; None for what is no program of its own.
+    pub(crate) fn once(&self) -> Option<Vec<String>> {
+        if self.plain.is_empty() {
+            return None;
+        }
         let names = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
         let mut words: Vec<String> = names.collect();
         if !words.is_empty() {
@@ -40,7 +46,7 @@ impl Guest {
         }
         words.extend(self.plain.iter().cloned());
         words.extend(["--once".to_owned(), String::from_utf8_lossy(EVENT).into_owned()]);
-        words
+        Some(words)
     }
 
     /// The same handler behind an HTTP server of its own language that prints its port.
@@ -133,7 +139,7 @@ fn python_file(
         handler: "app.handler".into(),
         zip: pack::file("app.py", &fs::read(&source)?, 0o644)?,
         layer: modules.map(|modules| pack::folder(modules, "python")).transpose()?,
-        contract: None,
+        own: None,
         plain: vec![program, places.source("serve.py").display().to_string(), source.display().to_string()],
         environment: modules.map(path).into_iter().collect(),
     })
@@ -164,7 +170,7 @@ fn node_file(
         handler: "index.handler".into(),
         zip: pack::file("index.js", &fs::read(&source)?, 0o644)?,
         layer: modules.map(|modules| pack::folder(modules, "nodejs/node_modules")).transpose()?,
-        contract: None,
+        own: None,
         plain: vec![program, places.source("serve.js").display().to_string(), source.display().to_string()],
         environment: modules.map(path).into_iter().collect(),
     })
@@ -179,50 +185,51 @@ pub(crate) fn native(places: &Places) -> anyhow::Result<Guest> {
         handler: "bootstrap".into(),
         zip: pack::file("bootstrap", &fs::read(&binary)?, 0o755)?,
         layer: None,
-        contract: None,
+        own: None,
         plain: vec![binary.display().to_string()],
         environment: Vec::new(),
     })
 }
 
-/// The same binary as an HTTP server on `$PORT`.
-pub(crate) fn native_http(places: &Places) -> anyhow::Result<Guest> {
-    Ok(Guest { name: "native-http", contract: Some("http"), ..native(places)? })
+/// The same binary as an HTTP server that the platform reaches over this transport.
+pub(crate) fn native_http(places: &Places, transport: Transport) -> anyhow::Result<Guest> {
+    let own = match transport {
+        Transport::Tcp => json!({}),
+        Transport::Unix => json!({ "http": { "socket": "/tmp/hello.sock" } }),
+    };
+    Ok(Guest { name: "native-http", runtime: "http".into(), own: Some(own), ..native(places)? })
 }
 
 pub(crate) fn native_binary(places: &Places) -> anyhow::Result<PathBuf> {
-    let out = places.scratch.join("hello");
+    built(places, "hello.rs", &format!("{}-unknown-linux-musl", std::env::consts::ARCH))
+}
+
+fn built(places: &Places, source: &str, target: &str) -> anyhow::Result<PathBuf> {
+    let out = places.scratch.join(format!("{source}.out"));
     if out.exists() {
         return Ok(out);
     }
-    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let mut rustc = Command::new("rustc");
-    rustc.args(["--edition", "2024", "-O", "-C", "strip=symbols", "--target", &target, "-o"]);
-    let output = rustc.arg(&out).arg(places.source("hello.rs")).output().context("start rustc")?;
+    rustc.args(["--edition", "2024", "-O", "-C", "strip=symbols", "--target", target, "-o"]);
+    let output = rustc.arg(&out).arg(places.source(source)).output().context("start rustc")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let first = said.lines().find(|line| line.starts_with("error")).unwrap_or_default().to_owned();
-        bail!("rustc could not build the native guest for {target}: {first} (`rustup target add {target}`)");
+        bail!("rustc could not build {source} for {target}: {first} (`rustup target add {target}`)");
     }
     Ok(out)
 }
 
-/// The component of `examples/hello-wasm`, ready-made.
+/// A component that is a command: the event on its standard input, the answer on its standard output.
 pub(crate) fn wasm(places: &Places) -> anyhow::Result<Guest> {
-    let folder = places.root.join("examples/hello-wasm");
-    let mut files: Vec<_> =
-        fs::read_dir(&folder).context("there is no examples/hello-wasm")?.flatten().collect();
-    files.retain(|file| file.path().extension().is_some_and(|end| end == "wasm" || end == "wat"));
-    files.sort_by_key(std::fs::DirEntry::file_name);
-    let file = files.first().context("there is no component in examples/hello-wasm")?.path();
-    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = built(places, "hello_wasm.rs", "wasm32-wasip2")?;
     Ok(Guest {
         name: "wasm",
         runtime: "wasm".into(),
-        handler: name.clone(),
-        zip: pack::file(&name, &fs::read(&file)?, 0o644)?,
+        handler: "hello.wasm".into(),
+        zip: pack::file("hello.wasm", &fs::read(&file)?, 0o644)?,
         layer: None,
-        contract: Some("wasm"),
+        own: Some(json!({})),
         plain: Vec::new(),
         environment: Vec::new(),
     })

@@ -78,6 +78,16 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    pub(crate) const ALL: [Self; 2] = [Self::Tcp, Self::Unix];
+
+    /// In the names of lines.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tcp => "TCP",

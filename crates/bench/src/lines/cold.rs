@@ -96,11 +96,9 @@ fn measure(bench: &Bench, make: Make, from: From, row: Row) -> anyhow::Result<Ve
     let server = server(bench, from)?;
     let mut deployed = First::new(&server, &guest)?;
     let mut contenders = vec![Contender::new(OURS, || deployed.call())];
-    let once = guest.once();
-    if once.len() > 2 {
-        contenders.push(Contender::new("the plain process to its first line", move || {
-            Ok(process::to_first_line(&once)? / 1e3)
-        }));
+    if let Some(once) = guest.once() {
+        let plain = move || Ok(process::to_first_line(&once)? / 1e3);
+        contenders.push(Contender::new("the plain process to its first line", plain));
     }
     if guest.name == "native" && bench.peers {
         for program in ["crun", "runc", "runsc"] {

@@ -6,7 +6,7 @@ use crate::{
     bench::{Bench, Line},
     guests,
     load::{self, Load, Outcome, Pace},
-    peers::{self, Endpoint, Named},
+    peers::{self, Endpoint, Named, Transport},
     row::{Group, OURS, Row, Side, Target},
     stats::Summary,
 };
@@ -42,7 +42,7 @@ fn api(bench: &Bench) -> anyhow::Result<Vec<Named>> {
 }
 
 fn http(bench: &Bench) -> anyhow::Result<Vec<Named>> {
-    super::warm::http_sides(bench)
+    super::warm::http_sides(bench, Transport::Tcp)
 }
 
 /// One after the other: an open loop leaves no room for a second one beside it.

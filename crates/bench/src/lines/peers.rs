@@ -1,6 +1,9 @@
 //! The same handler, warm, on other platforms.
 
-use super::{rate::rates, warm::latency};
+use super::{
+    rate::{plural, rates},
+    warm::latency,
+};
 use crate::{
     bench::{Bench, Line},
     guests::{self, Guest, Places},
@@ -21,7 +24,7 @@ pub(super) fn lines() -> Vec<Line> {
         let row = blank.clone();
         lines.push(Line::new(blank, move |bench| Ok(vec![latency(bench, row.clone(), sides(bench)?)])));
         for connections in [1, 32] {
-            let what = format!("calls/s, {connections} connections, {what} hello, on platforms");
+            let what = format!("calls/s, {}, {what} hello, on platforms", plural(connections));
             let blank = Row::new(format!("rate/peers/{id}-{connections}"), Group::Throughput, what, "/s");
             let row = blank.clone();
             lines.push(Line::new(blank, move |bench| {

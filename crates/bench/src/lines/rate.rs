@@ -8,7 +8,7 @@ use super::{LANGUAGES, warm::http_sides};
 use crate::{
     bench::{Bench, Line},
     load::{self, Load, Pace},
-    peers::{self, Endpoint, Named},
+    peers::{self, Endpoint, Named, Transport},
     row::{Group, OURS, Row, Target},
     turns::{self, Contender},
 };
@@ -20,7 +20,7 @@ pub(super) fn lines() -> Vec<Line> {
     let mut lines = Vec::new();
     for (name, make) in LANGUAGES {
         for connections in [1, 16, 32] {
-            let what = format!("calls/s, {connections} connections, {name}, through the Lambda API");
+            let what = format!("calls/s, {}, {name}, through the Lambda API", plural(connections));
             let blank = Row::new(format!("rate/api/{name}-{connections}"), Group::Throughput, what, "/s");
             let row = blank.clone();
             lines.push(Line::new(blank, move |bench| {
@@ -31,20 +31,25 @@ pub(super) fn lines() -> Vec<Line> {
             }));
         }
     }
-    for connections in [1, 32] {
-        let what = format!("requests/s, {connections} connections, an HTTP function through its address");
+    for (transport, connections) in
+        Transport::ALL.into_iter().flat_map(|transport| [(transport, 1), (transport, 32)])
+    {
+        let (name, count) = (transport.name(), plural(connections));
+        let what =
+            format!("requests/s, {count}, an HTTP function through its address, {name} to the function");
         let target = (connections == 32).then_some(Target::RatioLeast(1.0));
-        let blank =
-            Row::new(format!("rate/http-{connections}"), Group::Throughput, what, "/s").target(target);
+        let id = format!("rate/http-{}-{connections}", transport.id());
+        let blank = Row::new(id, Group::Throughput, what, "/s").target(target);
         let row = blank.clone();
         lines.push(Line::new(blank, move |bench| {
-            // The bare server is the floor, not a rival: the target is against the proxies.
-            let mut named = http_sides(bench)?;
-            named.retain(|(name, _)| name != "the bare server");
-            Ok(vec![common(bench, row.clone(), named, connections)])
+            Ok(vec![common(bench, row.clone(), http_sides(bench, transport)?, connections)])
         }));
     }
     lines
+}
+
+pub(super) fn plural(connections: usize) -> String {
+    if connections == 1 { "1 connection".to_owned() } else { format!("{connections} connections") }
 }
 
 /// Turns of our own generator, closed loop.

@@ -56,7 +56,7 @@ fn measure(bench: &Bench, make: Make, row: Row) -> anyhow::Result<Vec<Row>> {
     let (turns, slice) = bench.slices();
     let mut starts = Starts::new(&server, &guest, slice)?;
     let how = starts.how();
-    let once = guest.once();
+    let once = guest.once().context("it has no plain form")?;
     let contenders = vec![
         Contender::new(OURS, || starts.slice(slice)),
         Contender::new(format!("plain processes, {CLIENTS} at once"), move || plain(&once, slice)),

@@ -25,9 +25,17 @@ pub(super) fn lines() -> Vec<Line> {
         let row = blank.clone();
         lines.push(Line::new(blank, move |bench| api(bench, &make(&bench.places)?, &row)));
     }
-    let blank = Row::new("warm/http", Group::Warm, "an HTTP function through its address", "µs");
-    let row = blank.clone();
-    lines.push(Line::new(blank, move |bench| Ok(vec![latency(bench, row.clone(), http_sides(bench)?)])));
+    for transport in Transport::ALL {
+        let what = format!("an HTTP function through its address, {} to the function", transport.name());
+        let blank = Row::new(format!("warm/http-{}", transport.id()), Group::Warm, what, "µs");
+        let row = blank.clone();
+        lines.push(Line::new(blank, move |bench| {
+            let mut named = http_sides(bench, transport)?;
+            let bare = peers::direct_get(&guests::native(&bench.places)?);
+            named.insert(1, ("the bare server, TCP".into(), bare));
+            Ok(vec![latency(bench, row.clone(), named)])
+        }));
+    }
     lines
 }
 
@@ -62,13 +70,13 @@ fn api(bench: &Bench, guest: &Guest, row: &Row) -> anyhow::Result<Vec<Row>> {
 
 fn contender<'a>(name: &str, endpoint: &'a Endpoint) -> anyhow::Result<Contender<'a>> {
     let mut client = endpoint.client()?;
-    Ok(Contender::new(name, move || call(&mut client, &endpoint.request)))
+    Ok(Contender::new(name, move || call(&mut client, endpoint)))
 }
 
-/// Microseconds.
-fn call(client: &mut Client, request: &[u8]) -> anyhow::Result<f64> {
+/// Microseconds. The whole endpoint is asked for, so that a closure holds all that keeps it alive.
+fn call(client: &mut Client, endpoint: &Endpoint) -> anyhow::Result<f64> {
     let begun = Instant::now();
-    let answer = client.raw(request)?;
+    let answer = client.raw(&endpoint.request)?;
     let micros = begun.elapsed().as_secs_f64() * 1e6;
     anyhow::ensure!(
         (200..300).contains(&answer.status),
@@ -86,7 +94,7 @@ pub(super) fn latency(bench: &Bench, row: Row, named: Vec<Named>) -> Row {
         .map(|(name, endpoint)| {
             let work = endpoint.and_then(|endpoint| {
                 let mut client = endpoint.client()?;
-                Ok(move || call(&mut client, &endpoint.request))
+                Ok(move || call(&mut client, &endpoint))
             });
             Contender::set_up(name, work)
         })
@@ -94,16 +102,13 @@ pub(super) fn latency(bench: &Bench, row: Row, named: Vec<Named>) -> Row {
     row.by("own client, one connection").sides(turns::sides(bench.calls(), WARM_UP, contenders))
 }
 
-/// An HTTP function beside the same binary behind proxies, and with nothing between.
-pub(super) fn http_sides(bench: &Bench) -> anyhow::Result<Vec<Named>> {
-    let guest = guests::native_http(&bench.places)?;
+/// An HTTP function beside the same binary behind proxies, over the same transport.
+pub(super) fn http_sides(bench: &Bench, transport: Transport) -> anyhow::Result<Vec<Named>> {
+    let guest = guests::native_http(&bench.places, transport)?;
     let mut named: Vec<Named> = vec![(OURS.into(), peers::anyfn_http(bench, &guest))];
-    named.push(("the bare server".into(), peers::direct_get(&guest)));
     if bench.peers {
-        for transport in [Transport::Tcp, Transport::Unix] {
-            named.push((format!("nginx, {}", transport.name()), peers::nginx(bench, &guest, transport)));
-            named.push((format!("haproxy, {}", transport.name()), peers::haproxy(bench, &guest, transport)));
-        }
+        named.push(("nginx".into(), peers::nginx(bench, &guest, transport)));
+        named.push(("haproxy".into(), peers::haproxy(bench, &guest, transport)));
     }
     Ok(named)
 }

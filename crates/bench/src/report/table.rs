@@ -110,11 +110,13 @@ fn with_unit(value: f64, unit: &str) -> String {
 }
 
 fn judged(target: Target, row: &Row) -> String {
+    // Not rounded: 99.99 % is not 100 %.
+    let unit = if row.unit == "/s" { "/s".to_owned() } else { format!(" {}", row.unit) };
     let words = match target {
-        Target::Most(limit) => format!("≤ {}", with_unit(limit, row.unit)),
-        Target::Least(limit) => format!("≥ {}", with_unit(limit, row.unit)),
-        Target::RatioMost(limit) => format!("≤ {}×", figure(limit)),
-        Target::RatioLeast(limit) => format!("≥ {}×", figure(limit)),
+        Target::Most(limit) => format!("≤ {limit}{unit}"),
+        Target::Least(limit) => format!("≥ {limit}{unit}"),
+        Target::RatioMost(limit) => format!("≤ {limit}×"),
+        Target::RatioLeast(limit) => format!("≥ {limit}×"),
     };
     match row.met() {
         Some(true) => format!("{words}: met"),
