@@ -172,7 +172,8 @@ fn node_file(
         layer: modules.map(|modules| pack::folder(modules, "nodejs/node_modules")).transpose()?,
         own: None,
         plain: vec![program, places.source("serve.js").display().to_string(), source.display().to_string()],
-        environment: modules.map(path).into_iter().collect(),
+        // The SDK complains about every interpreter that will be old one day.
+        environment: modules.map(path).into_iter().chain([("NODE_NO_WARNINGS".into(), "1".into())]).collect(),
     })
 }
 

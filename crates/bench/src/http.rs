@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use crate::wire;
 
@@ -90,10 +90,7 @@ impl Client {
         body: &[u8],
     ) -> anyhow::Result<Vec<u8>> {
         let answer = self.send(method, path, headers, body)?;
-        if !(200..300).contains(&answer.status) {
-            let text: String = String::from_utf8_lossy(&answer.body).chars().take(300).collect();
-            bail!("{method} {path}: {} {text}", answer.status);
-        }
+        anyhow::ensure!(answer.is_success(), "{method} {path}: {}", answer.told());
         Ok(answer.body)
     }
 }

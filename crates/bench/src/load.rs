@@ -215,13 +215,12 @@ impl<'a> Run<'a> {
         };
         connection.intended = None;
         connection.buffer.drain(..answer.length);
-        if (200..300).contains(&answer.status) {
+        if answer.is_success() {
             self.outcome.ok += 1;
             let nanos = u64::try_from(intended.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.outcome.latency.saturating_record(nanos);
         } else {
-            let text = || format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body));
-            self.outcome.fail(text);
+            self.outcome.fail(|| answer.told());
         }
         if answer.close || ended {
             self.renew(index)?;

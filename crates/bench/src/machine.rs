@@ -77,14 +77,18 @@ pub(crate) fn same_program(root: u32) -> Vec<u32> {
     tree(root).into_iter().filter(|id| program(*id) == ours).collect()
 }
 
-/// Seconds of processor time, of the processes and of their children that ended.
+/// Seconds of processor time of processes and their threads, to the nanosecond. Threads that ended are not in it.
 pub(crate) fn cpu_seconds(processes: &[u32]) -> f64 {
-    let ticks = |id: &u32| -> Option<f64> {
-        let fields = fields(*id)?;
-        // User, system, and the same of children that were waited for: fields 14 to 17 of proc(5).
-        fields.get(10..14)?.iter().map(|field| field.parse::<f64>().ok()).sum()
-    };
-    processes.iter().filter_map(ticks).sum::<f64>() / 100.0
+    let threads = processes
+        .iter()
+        .flat_map(|id| fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten());
+    let nanos =
+        threads.filter_map(|thread| run_nanos(&fs::read_to_string(thread.path().join("schedstat")).ok()?));
+    nanos.sum::<f64>() / 1e9
+}
+
+fn run_nanos(schedstat: &str) -> Option<f64> {
+    schedstat.split_whitespace().next()?.parse().ok()
 }
 
 /// Proportional set size in KiB.

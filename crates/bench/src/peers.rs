@@ -56,9 +56,11 @@ impl Endpoint {
     ) -> anyhow::Result<Self> {
         let answer = Client::connect(address)?.raw(&request)?;
         let text = String::from_utf8_lossy(&answer.body).replace(' ', "");
-        if !(200..300).contains(&answer.status) || !text.contains("\"hello\":\"") {
-            bail!("it answered {} {}", answer.status, text.chars().take(150).collect::<String>());
-        }
+        anyhow::ensure!(
+            answer.is_success() && text.contains("\"hello\":\""),
+            "it answered {}",
+            answer.told()
+        );
         Ok(Self { address, request, path: path.to_owned(), keep })
     }
 

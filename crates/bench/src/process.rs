@@ -17,6 +17,8 @@ use crate::http::Client;
 pub(crate) struct Process {
     child: Child,
     group: Option<Pid>,
+    /// What it gets to end by itself.
+    grace: Duration,
 }
 
 impl Process {
@@ -25,7 +27,12 @@ impl Process {
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
         let child = child.with_context(|| format!("start {name}"))?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Ok(Self { child, group })
+        Ok(Self { child, group, grace: Duration::from_secs(3) })
+    }
+
+    /// More time for one that has something to put in order.
+    pub(crate) fn allow(&mut self, grace: Duration) {
+        self.grace = grace;
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -61,8 +68,8 @@ impl Process {
                 bail!("it ended with {status} before it answered");
             }
             match Client::patient(address, patience).and_then(|mut client| client.raw(request)) {
-                Ok(answer) if (200..300).contains(&answer.status) => return Ok(()),
-                Ok(answer) => last = format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)),
+                Ok(answer) if answer.is_success() => return Ok(()),
+                Ok(answer) => last = answer.told(),
                 Err(error) => last = format!("{error:#}"),
             }
             thread::sleep(Duration::from_millis(2));
@@ -76,7 +83,7 @@ impl Drop for Process {
         if let Some(group) = self.group {
             // The program itself tells its own children, in its order.
             let _ = kill_process(group, Signal::TERM);
-            let until = Instant::now() + Duration::from_secs(3);
+            let until = Instant::now() + self.grace;
             while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
                 thread::sleep(Duration::from_millis(5));
             }

@@ -73,6 +73,7 @@ impl Server {
         command.args(set.iter().flat_map(|pair| ["--set", pair.as_str()])).stdout(Stdio::piped());
         command.stderr(data.complaints()?);
         let mut process = Process::start(&mut command)?;
+        process.allow(Duration::from_secs(40));
         let line = process.line()?;
         let Some(address) = line.trim().strip_prefix("anyfn ready http://").and_then(|a| a.parse().ok())
         else {

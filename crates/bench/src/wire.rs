@@ -19,10 +19,25 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// Bytes of it on the wire.
     pub(crate) length: usize,
+    /// The Lambda API answers 200 for a function that failed, and says so in a header.
+    pub(crate) function_failed: bool,
     /// The server ends the connection after it.
     pub(crate) close: bool,
     /// It ends only where the connection ends.
     pub(crate) unbounded: bool,
+}
+
+impl Answer {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status) && !self.function_failed
+    }
+
+    /// For people: the status, and as much of the body as says what is wrong.
+    pub(crate) fn told(&self) -> String {
+        let failed = if self.function_failed { " (the function failed)" } else { "" };
+        let text: String = String::from_utf8_lossy(&self.body).chars().take(300).collect();
+        format!("{}{failed} {text}", self.status)
+    }
 }
 
 /// None: there is more to come.
@@ -35,9 +50,17 @@ pub(crate) fn answer(bytes: &[u8]) -> anyhow::Result<Option<Answer>> {
         let found = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
         found.map(|header| String::from_utf8_lossy(header.value).to_ascii_lowercase())
     };
+    let function_failed = value("x-amz-function-error").is_some();
     let close = value("connection").is_some_and(|value| value.contains("close"));
     let rest = bytes.get(start..).unwrap_or_default();
-    let whole = |body: Vec<u8>, length: usize| Answer { status, body, length, close, unbounded: false };
+    let whole = |body: Vec<u8>, length: usize| Answer {
+        status,
+        body,
+        length,
+        function_failed,
+        close,
+        unbounded: false,
+    };
     if value("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
         return Ok(chunks(rest)?.map(|(body, length)| whole(body, start + length)));
     }

@@ -19,7 +19,7 @@ pub(super) fn lines() -> Vec<Line> {
         "processor time a minute with 1,000 idle functions, 50 of them with an idle instance",
         "ms",
     );
-    let blank = blank.by("/proc/PID/stat");
+    let blank = blank.by("/proc/PID/task/*/schedstat");
     let row = blank.clone();
     let start = Row::new("idle/start", Group::Density, "start of an empty server to its first answer", "ms");
     let empty = start.clone();

@@ -41,3 +41,11 @@ fn a_request_is_whole() {
     let text = String::from_utf8(request("h:1", "POST", "/p", "a: b\r\n", b"{}")).unwrap();
     assert_eq!(text, "POST /p HTTP/1.1\r\nhost: h:1\r\ncontent-length: 2\r\na: b\r\n\r\n{}");
 }
+
+#[test]
+fn a_function_that_failed_is_no_success() {
+    let found = whole("HTTP/1.1 200 OK\r\nX-Amz-Function-Error: Unhandled\r\ncontent-length: 2\r\n\r\n{}");
+    assert!(!found.is_success());
+    assert_eq!(found.told(), "200 (the function failed) {}");
+    assert!(whole("HTTP/1.1 202 OK\r\ncontent-length: 0\r\n\r\n").is_success());
+}
