@@ -1,116 +1,237 @@
-//! The functions that are measured: the same handler behind the platform and behind a bare HTTP server.
+//! The functions that are measured: the same handler behind the platform, behind a bare HTTP server, and as a plain process.
 
-use std::{io::Write as _, path::Path, process::Command};
+mod pack;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, bail};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use zip::{ZipWriter, write::SimpleFileOptions};
 
-/// One language's hello.
+use serde_json::{Value, json};
+
+use crate::{peers::Transport, process::Process};
+
+/// One function.
+#[derive(Clone, Debug)]
 pub(crate) struct Guest {
     pub(crate) name: &'static str,
-    pub(crate) runtime: &'static str,
-    pub(crate) handler: &'static str,
+    pub(crate) runtime: String,
+    pub(crate) handler: String,
     /// Base64 of the package.
     pub(crate) zip: String,
-    /// The same handler served over HTTP with nothing between, as a command that prints its port.
-    pub(crate) direct: Vec<String>,
+    /// Base64 of a layer that it wants.
+    pub(crate) layer: Option<String>,
+    /// What anyfn's own API is told besides; such a guest is not deployed through the Lambda API.
+    pub(crate) own: Option<Value>,
+    /// The same handler without a platform: program and arguments before `--once` or `--serve`.
+    plain: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
-const PYTHON: &str = "def handler(event, context):\n    return {'hello': event.get('name', 'world')}\n";
-const NODE: &str = "exports.handler = async (event) => ({ hello: event.name ?? 'world' });\n";
-const PYTHON_DIRECT: &str = r#"
-import json, sys, socket
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-def handler(event, context):
-    return {'hello': event.get('name', 'world')}
-class H(BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    def do_POST(self):
-        event = json.loads(self.rfile.read(int(self.headers['content-length'])))
-        body = json.dumps(handler(event, None)).encode()
-        self.wfile.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n' % len(body) + body)
-    def setup(self):
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
-    def log_message(self, *a): pass
-s = ThreadingHTTPServer(('127.0.0.1', 0), H)
-print(s.server_port, flush=True)
-s.serve_forever()
-"#;
-const NODE_DIRECT: &str = r#"
-const http = require('http');
-const handler = async (event) => ({ hello: event.name ?? 'world' });
-const s = http.createServer((q, r) => { let b = ''; q.on('data', d => b += d); q.on('end', async () => {
-  const body = JSON.stringify(await handler(JSON.parse(b)));
-  r.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }); r.end(body); }); });
-s.listen(0, '127.0.0.1', () => console.log(s.address().port));
-"#;
+pub(crate) const EVENT: &[u8] = br#"{"name":"bench"}"#;
 
-fn package(file: &str, content: &[u8], mode: u32) -> anyhow::Result<String> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let mut zip = ZipWriter::new(&mut bytes);
-    zip.start_file(file, SimpleFileOptions::default().unix_permissions(mode))?;
-    zip.write_all(content)?;
-    zip.finish()?;
-    Ok(STANDARD.encode(bytes.into_inner()))
+impl Guest {
+    /// Prints one answer and ends; None for what is no program of its own.
+    pub(crate) fn once(&self) -> Option<Vec<String>> {
+        if self.plain.is_empty() {
+            return None;
+        }
+        let names = self.environment.iter().map(|(name, value)| format!("{name}={value}"));
+        let mut words: Vec<String> = names.collect();
+        if !words.is_empty() {
+            words.insert(0, "/usr/bin/env".to_owned());
+        }
+        words.extend(self.plain.iter().cloned());
+        words.extend(["--once".to_owned(), String::from_utf8_lossy(EVENT).into_owned()]);
+        Some(words)
+    }
+
+    /// The same handler behind an HTTP server of its own language that prints its port.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let (program, rest) = self.plain.split_first().context("it has no plain form")?;
+        let mut command = Command::new(program);
+        command.args(rest).args(arguments).envs(self.environment.iter().cloned());
+        Ok(command)
+    }
+
+    pub(crate) fn bare(&self) -> anyhow::Result<(Process, std::net::SocketAddr)> {
+        Process::announced(&mut self.serve(&["--serve"])?)
+    }
 }
 
-/// Those that this machine can run; what is left out is said.
-pub(crate) fn all(root: &Path) -> anyhow::Result<Vec<Guest>> {
-    let mut guests = Vec::new();
-    if let Some(version) = version("python3", "import sys;print('python%d.%d'%sys.version_info[:2])", "-c") {
-        guests.push(Guest {
-            name: "python",
-            runtime: Box::leak(version.into_boxed_str()),
-            handler: "app.handler",
-            zip: package("app.py", PYTHON.as_bytes(), 0o644)?,
-            direct: ["/usr/bin/env", "python3", "-c", PYTHON_DIRECT].map(str::to_owned).to_vec(),
-        });
-    } else {
-        eprintln!("left out: python (no python3 here)");
-    }
-    if let Some(version) =
-        version("node", "console.log('nodejs'+process.versions.node.split('.')[0]+'.x')", "-e")
-    {
-        guests.push(Guest {
-            name: "node",
-            runtime: Box::leak(version.into_boxed_str()),
-            handler: "index.handler",
-            zip: package("index.js", NODE.as_bytes(), 0o644)?,
-            direct: ["/usr/bin/env", "node", "-e", NODE_DIRECT].map(str::to_owned).to_vec(),
-        });
-    } else {
-        eprintln!("left out: node (no node here)");
-    }
-    match native(root) {
-        Ok(binary) => guests.push(Guest {
-            name: "native",
-            runtime: "provided.al2023",
-            handler: "bootstrap",
-            zip: package("bootstrap", &std::fs::read(&binary)?, 0o755)?,
-            direct: vec![binary, "--serve".to_owned()],
-        }),
-        Err(error) => eprintln!("left out: native ({error:#})"),
-    }
-    Ok(guests)
+/// Where sources are, where parts are, and where binaries may be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) root: PathBuf,
+    pub(crate) parts: PathBuf,
+    pub(crate) scratch: PathBuf,
 }
 
-fn version(program: &str, script: &str, flag: &str) -> Option<String> {
-    let output = Command::new(program).args([flag, script]).output().ok()?;
+impl Places {
+    pub(crate) fn source(&self, name: &str) -> PathBuf {
+        self.root.join("crates/bench/guests").join(name)
+    }
+
+    /// A fetched part's file.
+    pub(crate) fn part(&self, path: &str) -> anyhow::Result<PathBuf> {
+        let found = self.parts.join(path);
+        if !found.exists() {
+            let name = path.split('/').next().unwrap_or(path);
+            bail!("the part {name} is not here (`cargo xtask setup --bench`)");
+        }
+        Ok(found)
+    }
+}
+
+/// Debian's before any other, as the server looks for it.
+fn python() -> anyhow::Result<(String, String)> {
+    let ask = "import sys;print('python%d.%d'%sys.version_info[:2])";
+    let version = |program: &str| said(program, &["-c", ask]).map(|runtime| (program.to_owned(), runtime));
+    version("/usr/bin/python3").or_else(|| version("python3")).context("there is no python3 here")
+}
+
+fn node() -> anyhow::Result<(String, String)> {
+    let ask = "console.log('nodejs'+process.versions.node.split('.')[0]+'.x')";
+    said("node", &["-e", ask]).map(|runtime| ("node".to_owned(), runtime)).context("there is no node here")
+}
+
+/// What a program prints, trimmed.
+pub(crate) fn said(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
 
-/// A native function on its own: a Runtime API client of a hundred lines, so that the platform and not the SDK is measured.
-fn native(root: &Path) -> anyhow::Result<String> {
-    let out = root.join("target/bench-native");
-    std::fs::create_dir_all(out.parent().context("target")?)?;
-    let source = root.join("crates/bench/native/hello.rs");
-    let status =
-        Command::new("rustc").args(["--edition", "2024", "-O", "-o"]).arg(&out).arg(&source).status()?;
-    if !status.success() {
-        bail!("rustc could not build {}", source.display());
+pub(crate) fn python_hello(places: &Places) -> anyhow::Result<Guest> {
+    python_file(places, "python", "hello.py", None)
+}
+
+/// boto3 and a client, as a layer.
+pub(crate) fn python_boto3(places: &Places) -> anyhow::Result<Guest> {
+    let modules = places.part("layer-boto3/python")?;
+    python_file(places, "python-boto3", "sdk.py", Some(&modules))
+}
+
+/// boto3 and a client, as the interpreter's own package.
+pub(crate) fn python_own_boto3(places: &Places) -> anyhow::Result<Guest> {
+    let (program, _) = python()?;
+    if said(&program, &["-I", "-c", "import boto3; print(boto3.__version__)"]).is_none() {
+        bail!("{program} has no boto3 of its own (on Debian: apt-get install python3-boto3)");
     }
-    Ok(out.display().to_string())
+    python_file(places, "python-own-boto3", "sdk.py", None)
+}
+
+fn python_file(
+    places: &Places,
+    name: &'static str,
+    file: &str,
+    modules: Option<&Path>,
+) -> anyhow::Result<Guest> {
+    let (program, runtime) = python()?;
+    let source = places.source(file);
+    let path = |modules: &Path| ("PYTHONPATH".to_owned(), modules.display().to_string());
+    Ok(Guest {
+        name,
+        runtime,
+        handler: "app.handler".into(),
+        zip: pack::file("app.py", &fs::read(&source)?, 0o644)?,
+        layer: modules.map(|modules| pack::folder(modules, "python")).transpose()?,
+        own: None,
+        plain: vec![program, places.source("serve.py").display().to_string(), source.display().to_string()],
+        environment: modules.map(path).into_iter().collect(),
+    })
+}
+
+pub(crate) fn node_hello(places: &Places) -> anyhow::Result<Guest> {
+    node_file(places, "node", "hello.js", None)
+}
+
+/// The AWS SDK and a client, as a layer.
+pub(crate) fn node_sdk(places: &Places) -> anyhow::Result<Guest> {
+    let modules = places.part("client-s3/node_modules")?;
+    node_file(places, "node-sdk", "sdk.js", Some(&modules))
+}
+
+fn node_file(
+    places: &Places,
+    name: &'static str,
+    file: &str,
+    modules: Option<&Path>,
+) -> anyhow::Result<Guest> {
+    let (program, runtime) = node()?;
+    let source = places.source(file);
+    let path = |modules: &Path| ("NODE_PATH".to_owned(), modules.display().to_string());
+    Ok(Guest {
+        name,
+        runtime,
+        handler: "index.handler".into(),
+        zip: pack::file("index.js", &fs::read(&source)?, 0o644)?,
+        layer: modules.map(|modules| pack::folder(modules, "nodejs/node_modules")).transpose()?,
+        own: None,
+        plain: vec![program, places.source("serve.js").display().to_string(), source.display().to_string()],
+        // The SDK complains about every interpreter that will be old one day.
+        environment: modules.map(path).into_iter().chain([("NODE_NO_WARNINGS".into(), "1".into())]).collect(),
+    })
+}
+
+/// A static binary that speaks the Runtime API in a hundred lines, so that the platform and not an SDK is measured.
+pub(crate) fn native(places: &Places) -> anyhow::Result<Guest> {
+    let binary = native_binary(places)?;
+    Ok(Guest {
+        name: "native",
+        runtime: "provided.al2023".into(),
+        handler: "bootstrap".into(),
+        zip: pack::file("bootstrap", &fs::read(&binary)?, 0o755)?,
+        layer: None,
+        own: None,
+        plain: vec![binary.display().to_string()],
+        environment: Vec::new(),
+    })
+}
+
+/// The same binary as an HTTP server that the platform reaches over this transport.
+pub(crate) fn native_http(places: &Places, transport: Transport) -> anyhow::Result<Guest> {
+    let own = match transport {
+        Transport::Tcp => json!({}),
+        Transport::Unix => json!({ "http": { "socket": "/tmp/hello.sock" } }),
+    };
+    Ok(Guest { name: "native-http", runtime: "http".into(), own: Some(own), ..native(places)? })
+}
+
+pub(crate) fn native_binary(places: &Places) -> anyhow::Result<PathBuf> {
+    built(places, "hello.rs", &format!("{}-unknown-linux-musl", std::env::consts::ARCH))
+}
+
+fn built(places: &Places, source: &str, target: &str) -> anyhow::Result<PathBuf> {
+    let out = places.scratch.join(format!("{source}.out"));
+    if out.exists() {
+        return Ok(out);
+    }
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition", "2024", "-O", "-C", "strip=symbols", "--target", target, "-o"]);
+    let output = rustc.arg(&out).arg(places.source(source)).output().context("start rustc")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let first = said.lines().find(|line| line.starts_with("error")).unwrap_or_default().to_owned();
+        bail!("rustc could not build {source} for {target}: {first} (`rustup target add {target}`)");
+    }
+    Ok(out)
+}
+
+/// A component that is a command: the event on its standard input, the answer on its standard output.
+pub(crate) fn wasm(places: &Places) -> anyhow::Result<Guest> {
+    let file = built(places, "hello_wasm.rs", "wasm32-wasip2")?;
+    Ok(Guest {
+        name: "wasm",
+        runtime: "wasm".into(),
+        handler: "hello.wasm".into(),
+        zip: pack::file("hello.wasm", &fs::read(&file)?, 0o644)?,
+        layer: None,
+        own: Some(json!({})),
+        plain: Vec::new(),
+        environment: Vec::new(),
+    })
 }

@@ -1,29 +1,44 @@
 //! A blocking HTTP/1.1 client on one kept connection: as little between the clock and the server as can be.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+
+use crate::wire;
 
 pub(crate) struct Client {
     address: SocketAddr,
-    stream: BufReader<TcpStream>,
-}
-
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
+    stream: Option<TcpStream>,
+    buffer: Vec<u8>,
+    patience: Duration,
 }
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        Ok(Self { address, stream: BufReader::new(stream) })
+        Self::patient(address, Duration::from_secs(60))
+    }
+
+    /// `patience` for each answer.
+    pub(crate) fn patient(address: SocketAddr, patience: Duration) -> anyhow::Result<Self> {
+        let mut client = Self { address, stream: None, buffer: Vec::new(), patience };
+        client.stream()?;
+        Ok(client)
+    }
+
+    /// A new one where the server ended the last.
+    fn stream(&mut self) -> anyhow::Result<&mut TcpStream> {
+        if self.stream.is_none() {
+            let stream = TcpStream::connect(self.address).context("connect")?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(self.patience))?;
+            self.buffer.clear();
+            self.stream = Some(stream);
+        }
+        self.stream.as_mut().context("a connection")
     }
 
     /// `headers` end in CRLF each.
@@ -33,53 +48,37 @@ impl Client {
         path: &str,
         headers: &str,
         body: &[u8],
-    ) -> anyhow::Result<Answer> {
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n{headers}\r\n",
-            self.address,
-            body.len()
-        );
-        let mut request = head.into_bytes();
-        request.extend_from_slice(body);
-        self.stream.get_mut().write_all(&request)?;
-        self.read()
+    ) -> anyhow::Result<wire::Answer> {
+        self.raw(&wire::request(&self.address.to_string(), method, path, headers, body))
     }
 
-    fn read(&mut self) -> anyhow::Result<Answer> {
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).context("no status line")?;
-        let (mut length, mut chunked) = (0_usize, false);
+    /// A request as its bytes are.
+    pub(crate) fn raw(&mut self, request: &[u8]) -> anyhow::Result<wire::Answer> {
+        self.stream()?.write_all(request)?;
+        let answer = self.read();
+        if answer.as_ref().map_or(true, |answer| answer.close) {
+            self.stream = None;
+        }
+        answer
+    }
+
+    fn read(&mut self) -> anyhow::Result<wire::Answer> {
+        let stream = self.stream.as_mut().context("a connection")?;
+        let mut piece = [0; 16 << 10];
         loop {
-            line.clear();
-            self.stream.read_line(&mut line)?;
-            let lower = line.trim_end().to_ascii_lowercase();
-            if lower.is_empty() {
-                break;
+            if let Some(answer) = wire::answer(&self.buffer)?
+                && !answer.unbounded
+            {
+                self.buffer.drain(..answer.length);
+                return Ok(answer);
             }
-            if let Some(value) = lower.strip_prefix("content-length:") {
-                length = value.trim().parse()?;
+            let count = stream.read(&mut piece)?;
+            if count == 0 {
+                let end = wire::answer(&self.buffer)?.filter(|answer| answer.unbounded);
+                return end.context("the connection ended before the answer");
             }
-            chunked |= lower.starts_with("transfer-encoding:") && lower.contains("chunked");
+            self.buffer.extend_from_slice(piece.get(..count).unwrap_or_default());
         }
-        let mut body = Vec::new();
-        if chunked {
-            loop {
-                line.clear();
-                self.stream.read_line(&mut line)?;
-                let size = usize::from_str_radix(line.trim(), 16)?;
-                let mut piece = vec![0; size + 2];
-                self.stream.read_exact(&mut piece)?;
-                if size == 0 {
-                    break;
-                }
-                body.extend_from_slice(&piece[..size]);
-            }
-        } else {
-            body.resize(length, 0);
-            self.stream.read_exact(&mut body)?;
-        }
-        Ok(Answer { status, body })
     }
 
     /// As `send`; an answer that is no success is an error.
@@ -91,9 +90,7 @@ impl Client {
         body: &[u8],
     ) -> anyhow::Result<Vec<u8>> {
         let answer = self.send(method, path, headers, body)?;
-        if !(200..300).contains(&answer.status) {
-            bail!("{method} {path}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
-        }
+        anyhow::ensure!(answer.is_success(), "{method} {path}: {}", answer.told());
         Ok(answer.body)
     }
 }

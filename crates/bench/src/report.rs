@@ -1,78 +1,69 @@
-//! The table, for people, for programs, and in SPECIFICATION.md.
+//! A run as a table, as JSON and as charts.
 
-use std::fmt::Write as _;
+mod chart;
+mod json;
+mod table;
 
-use anyhow::Context as _;
-
-use crate::{
-    Args,
-    lines::{Row, root},
+use std::{
+    fs,
+    path::{Path, PathBuf},
 };
 
-const BEGIN: &str = "<!-- bench:begin -->";
-const END: &str = "<!-- bench:end -->";
+use anyhow::Context as _;
+use serde::Serialize;
 
-pub(crate) fn print(args: &Args, rows: &[Row]) -> anyhow::Result<()> {
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(rows)?);
-    } else {
-        println!("{}", table(rows));
+use crate::{
+    machine::Machine,
+    row::{Group, Row},
+};
+
+/// One run: one command on one machine.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    /// Of the last minute.
+    pub(crate) load_at_start: f64,
+    pub(crate) load_at_end: f64,
+    pub(crate) server: String,
+    pub(crate) peers: Vec<(String, String)>,
+    /// Starts of each cold line, and seconds of each contender under load.
+    pub(crate) runs: usize,
+    pub(crate) seconds: f64,
+    pub(crate) quick: bool,
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Report {
+    pub(crate) fn table(&self) -> String {
+        table::all(self)
     }
-    if args.write {
-        write(rows)?;
+
+    pub(crate) fn json(&self) -> anyhow::Result<String> {
+        json::all(self)
     }
-    Ok(())
-}
 
-fn figure(value: f64) -> String {
-    if value.abs() >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
-}
-
-fn table(rows: &[Row]) -> String {
-    let mut out = String::from(
-        "| line | median | p99 | beside it, in the same run | ratio | target | samples |\n|---|---|---|---|---|---|---|\n",
-    );
-    for row in rows {
-        let p99 = row.p99.map(figure).unwrap_or_default();
-        let (beside, ratio) = row.beside.as_ref().map_or_else(Default::default, |(what, value)| {
-            (format!("{what}: {} {}", figure(*value), row.unit), format!("{:.2}", row.median / value))
-        });
-        let target = row.target.unwrap_or_default();
-        let _ = writeln!(
-            out,
-            "| {} | {} {} | {p99} | {beside} | {ratio} | {target} | {} |",
-            row.what,
-            figure(row.median),
-            row.unit,
-            row.samples
-        );
+    /// JSON and charts.
+    pub(crate) fn save(&self, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let mut files = vec![folder.join("latest.json")];
+        fs::write(&files[0], self.json()?)?;
+        for group in Group::ALL {
+            if let Some(picture) = chart::of(group, self) {
+                let path = folder.join(format!("{}.svg", chart::file(group)));
+                fs::write(&path, picture)?;
+                files.push(path);
+            }
+        }
+        Ok(files)
     }
-    out
+
+    /// The table between the marks of a document.
+    pub(crate) fn write_into(&self, document: &Path) -> anyhow::Result<()> {
+        let text = fs::read_to_string(document).with_context(|| document.display().to_string())?;
+        fs::write(document, table::replaced(&text, &self.table())?)?;
+        Ok(())
+    }
 }
 
-fn write(rows: &[Row]) -> anyhow::Result<()> {
-    let path = root().join("SPECIFICATION.md");
-    let text = std::fs::read_to_string(&path).context("SPECIFICATION.md")?;
-    let (head, rest) = text.split_once(BEGIN).context("the table's beginning")?;
-    let (_, tail) = rest.split_once(END).context("the table's end")?;
-    let machine =
-        format!("Machine: {} cores, {} of memory, {}; shared with other work.", cores(), memory(), kernel());
-    std::fs::write(&path, format!("{head}{BEGIN}\n{machine}\n\n{}{END}{tail}", table(rows)))?;
-    Ok(())
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn memory() -> String {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib = text.lines().next().and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0);
-    format!("{} GiB", kib.div_ceil(1024 * 1024))
-}
-
-fn kernel() -> String {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let version: Vec<_> = release.trim().split(['.', '-']).take(2).collect();
-    format!("Linux {}", version.join("."))
-}
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ mod wasm;
 
 use crate::{
     codegen,
-    parts::{Kind, PARTS, Part},
+    parts::{BENCH_PARTS, BENCH_TOOLS, Kind, PARTS, Part},
     sh,
 };
 
@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Try those again that could not be had last time
     #[arg(long)]
     pub(crate) again: bool,
+    /// What the benches compare with, too
+    #[arg(long)]
+    pub(crate) bench: bool,
     /// Only these parts
     pub(crate) names: Vec<String>,
 }
@@ -44,8 +47,8 @@ enum State {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if let Some(strange) = args.names.iter().find(|name| PARTS.iter().all(|part| part.name != **name)) {
-        let known: Vec<_> = PARTS.iter().map(|part| part.name).collect();
+    let known: Vec<_> = known().map(|part| part.name).collect();
+    if let Some(strange) = args.names.iter().find(|name| !known.contains(&name.as_str())) {
         anyhow::bail!("there is no part `{strange}`; there are {}", known.join(", "));
     }
     let missing = fetch(args)?;
@@ -53,14 +56,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+fn known() -> impl Iterator<Item = &'static Part> {
+    PARTS.iter().chain(BENCH_PARTS)
+}
+
 /// Gives the parts that are not there.
 pub(crate) fn fetch(args: &Args) -> Result<Vec<&'static Part>> {
     let dir = sh::parts_dir();
     fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
-    build_tools(&dir.join("tools.log"))?;
-    let wanted = |part: &&Part| args.names.is_empty() || args.names.iter().any(|name| name == part.name);
+    let log = dir.join("tools.log");
+    tools(&TOOLS, &log)?;
+    if args.bench {
+        // One at a time: a host that has no package of one name still gets the others.
+        BENCH_TOOLS.iter().try_for_each(|tool| tools(std::slice::from_ref(tool), &log))?;
+    }
+    let all = if args.bench { BENCH_PARTS } else { &[] };
+    let unnamed = PARTS.iter().chain(all).filter(|_| args.names.is_empty());
+    let named = known().filter(|part| args.names.iter().any(|name| name == part.name));
     let mut missing = Vec::new();
-    for part in PARTS.iter().filter(wanted) {
+    for part in unnamed.chain(named) {
         let there = match state(&dir, part) {
             State::Ready => true,
             State::Failed if !args.again => {
@@ -113,9 +127,9 @@ fn signature_suite(dir: &Path) -> Result<()> {
     remove(&home)
 }
 
-/// What the parts are built with, from Debian's packages where we may install them.
-fn build_tools(log: &Path) -> Result<()> {
-    let missing = TOOLS.iter().filter(|(program, _)| !on_path(program));
+/// From Debian's packages where we may install them.
+fn tools(wanted: &[(&str, &str)], log: &Path) -> Result<()> {
+    let missing = wanted.iter().filter(|(program, _)| !on_path(program));
     let packages: Vec<_> = missing.map(|(_, package)| *package).collect();
     if packages.is_empty() || !on_path("apt-get") {
         return Ok(());
@@ -140,7 +154,7 @@ pub(crate) fn summary(missing: &[&Part]) -> String {
         return "setup: all parts are there".into();
     }
     let lines = missing.iter().map(|part| format!("\n  LEFT OUT: {}: {}", part.name, part.why));
-    format!("setup: {} of {} parts are not there{}", missing.len(), PARTS.len(), lines.collect::<String>())
+    format!("setup: {} parts are not there{}", missing.len(), lines.collect::<String>())
 }
 
 fn stamp(dir: &Path, part: &Part) -> PathBuf {
@@ -165,7 +179,9 @@ fn install(dir: &Path, part: &Part) -> Result<bool> {
     remove(&log)?;
     let done = match part.kind {
         Kind::Python => python(&home, part, &log),
+        Kind::PythonModules => modules(&home, part, &log),
         Kind::Npm => npm(&home, part, &log),
+        Kind::Go => go(&home, part, &log),
     };
     let done = done.unwrap_or_else(|error| {
         println!("setup: {error:#}");
@@ -187,6 +203,18 @@ fn python(home: &Path, part: &Part, log: &Path) -> Result<bool> {
     let mut pip = sh::command(home.join("bin/python"));
     pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--timeout", "30"]);
     sh::quiet(pip.args(part.pins), log)
+}
+
+fn modules(home: &Path, part: &Part, log: &Path) -> Result<bool> {
+    let mut pip = sh::command("python3");
+    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--timeout", "30"]);
+    sh::quiet(pip.arg("--target").arg(home.join("python")).args(part.pins), log)
+}
+
+fn go(home: &Path, part: &Part, log: &Path) -> Result<bool> {
+    let mut go = sh::command("go");
+    go.arg("install").env("GOBIN", home.join("bin")).env("GOFLAGS", "-modcacherw");
+    sh::quiet(go.args(part.pins), log)
 }
 
 fn npm(home: &Path, part: &Part, log: &Path) -> Result<bool> {
