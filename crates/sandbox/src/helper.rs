@@ -8,6 +8,7 @@ mod fork;
 mod furnish;
 mod giveback;
 mod instance;
+mod stage;
 mod template;
 mod tmp;
 mod users;

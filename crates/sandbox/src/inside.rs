@@ -20,7 +20,7 @@ use rustix::thread::UnshareFlags;
 
 pub(crate) use filter::Filters;
 pub(crate) use ids::Ids;
-pub(crate) use root::{PLACES, detached, own_mounts};
+pub(crate) use root::{PLACES, detached, own_mounts, stage};
 
 use crate::{
     init,
@@ -73,6 +73,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) cpu_procs: Option<File>,
     pub(crate) tmp: Tmp,
     pub(crate) ids: Ids,
+    /// There if the clone is born in a stage: what to show, by its path inside.
+    pub(crate) staged: Option<Vec<(OwnedFd, String)>>,
+    /// `/dev/net/tun` by its place, for who cannot name it any more.
+    pub(crate) tun: Option<OwnedFd>,
 }
 
 /// The step that failed, and why.
@@ -132,8 +136,15 @@ fn set_up(plan: &Plan<'_>, control: BorrowedFd<'_>) -> Result<(Gifts, File), Tro
         join(procs).at("join cgroups")?;
     }
     rustix::system::sethostname(plan.spec.hostname.as_bytes()).at("set host name")?;
-    let gifts = net::set_up(plan.spec)?;
-    root::build(plan)?;
+    // A stage has no `/dev/net/tun` and the host's tree no `/proc` of this pid namespace, so the order differs.
+    let gifts = if plan.staged.is_some() {
+        root::build(plan)?;
+        net::set_up(plan)?
+    } else {
+        let gifts = net::set_up(plan)?;
+        root::build(plan)?;
+        gifts
+    };
     // The ones from before were opened in the host's tree.
     quiet().at("open /dev/null")?;
     limits::set(plan).at("set limits")?;
@@ -168,6 +179,8 @@ fn forget_the_helper(plan: &Plan<'_>, control: BorrowedFd<'_>) -> io::Result<()>
     if let Tmp::Image(mount) = &plan.tmp {
         keep.push(mount.as_fd());
     }
+    keep.extend(plan.staged.iter().flatten().map(|(mount, _)| mount.as_fd()));
+    keep.extend(plan.tun.as_ref().map(AsFd::as_fd));
     process::close_all_but(&keep)
 }
 

@@ -16,6 +16,7 @@ use super::{
     furnish::{self, Home},
     giveback::{Leavings, Undertaker},
     instance::{self, Instance},
+    stage::Stages,
     template::{self, News, Templates},
     tmp::Images,
     users::Users,
@@ -50,6 +51,7 @@ struct House {
     undertaker: Option<Undertaker>,
     /// None: sandboxes cannot be furnished.
     home: Option<Home>,
+    stages: Stages,
     instances: HashMap<InstanceId, (u64, Instance)>,
     tokens: HashMap<u64, InstanceId>,
     next: u64,
@@ -172,6 +174,7 @@ impl Desk {
             leavings: Leavings::default(),
             undertaker: Undertaker::start().ok(),
             home: if own_users { Home::find().ok() } else { None },
+            stages: Stages::default(),
             instances: HashMap::new(),
             tokens: HashMap::new(),
             next: LINK + 1,
@@ -246,7 +249,8 @@ impl House {
             None => None,
             Some(users) => Some(users.take().ok_or_else(|| Fault::Refused("no user id is free".into()))?),
         };
-        let started = instance::start(spec, &self.common, &self.cgroups, user, image);
+        let staging = self.home.as_ref().map(|home| (&mut self.stages, home));
+        let started = instance::start(spec, &self.common, &self.cgroups, (user, image), staging);
         let (instance, control) = started.map_err(|e| {
             if let (Some(users), Some(user)) = (&mut self.users, user) {
                 users.give_back(user);

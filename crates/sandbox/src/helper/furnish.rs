@@ -42,7 +42,7 @@ impl Home {
 
     /// Does something with the mounts of another namespace before the eyes. A helper that cannot come back ends, and with
     /// it everything that it runs.
-    fn visit<T>(&self, of: impl AsFd, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn visit<T>(&self, of: impl AsFd, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         enter_mounts(of)?;
         let done = work();
         if self.come_back().is_err() {

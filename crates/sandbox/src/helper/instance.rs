@@ -4,11 +4,15 @@ use std::{
     fs::File,
     io,
     os::fd::{AsFd, OwnedFd},
+    path::Path,
 };
 
-use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid},
+};
 
-use super::tmp::Image;
+use super::{furnish::Home, stage::Stages, tmp::Image};
 use crate::{
     cgroup::{Cgroups, Group},
     inside::{self, Common, Ids, Plan, Tmp},
@@ -49,8 +53,8 @@ pub(super) fn start(
     spec: &Create,
     common: &Common,
     cgroups: &Cgroups,
-    user: Option<u32>,
-    image: Option<Image>,
+    (user, image): (Option<u32>, Option<Image>),
+    staging: Option<(&mut Stages, &Home)>,
 ) -> io::Result<(Instance, OwnedFd)> {
     let (ours, control) = packet::pair()?;
     let group = cgroups.create(&spec.id.to_string(), spec.limits())?;
@@ -61,7 +65,11 @@ pub(super) fn start(
         (None, Some(image)) => (Tmp::Image(image.into_mount()), None),
         (None, None) => (Tmp::Memory, None),
     };
-    match launch(spec, common, &group, user, (tmp, control)) {
+    let ids = match user {
+        Some(user) => Ids::Own(user),
+        None => Ids::Helper { uid: euid(), gid: egid() },
+    };
+    match launch((spec, common), &group, ids, (tmp, control), staging) {
         Ok(pidfd) => {
             let (open_files, limits) = (spec.open_files, spec.limits());
             let blank = spec.blank.then_some(spec.memory_bytes);
@@ -76,21 +84,38 @@ pub(super) fn start(
 }
 
 fn launch(
-    spec: &Create,
-    common: &Common,
+    (spec, common): (&Create, &Common),
     group: &Group,
-    user: Option<u32>,
+    ids: Ids,
     (tmp, control): (Tmp, OwnedFd),
+    staging: Option<(&mut Stages, &Home)>,
 ) -> io::Result<OwnedFd> {
     let (procs, cpu_procs, into) = places(group)?;
-    let (ids, user_namespace) = match user {
-        Some(user) => (Ids::Own(user), 0),
-        None => (Ids::Helper { uid: euid(), gid: egid() }, libc::CLONE_NEWUSER),
+    let user_namespace = if matches!(ids, Ids::Own(_)) { 0 } else { libc::CLONE_NEWUSER };
+    let mut plan = Plan { spec, common, control, procs, cpu_procs, tmp, ids, staged: None, tun: None };
+    let start =
+        |plan: Plan<'_>| match clone_process(NAMESPACES | user_namespace, into.as_ref().map(AsFd::as_fd))? {
+            Cloned::Parent(pidfd) => Ok(pidfd),
+            Cloned::Child => inside::enter(plan),
+        };
+    // Other places for code have to be made, and a stage is finished.
+    let known = spec.binds.iter().all(|(_, target)| inside::PLACES.contains(&target.as_str()));
+    let Some((stages, home)) = staging.filter(|_| known) else { return start(plan) };
+    let show = |(source, target): &(String, String)| {
+        inside::detached(common, Path::new(source)).map(|mount| (mount, target.clone()))
     };
-    match clone_process(NAMESPACES | user_namespace, into.as_ref().map(AsFd::as_fd))? {
-        Cloned::Parent(pidfd) => Ok(pidfd),
-        Cloned::Child => inside::enter(Plan { spec, common, control, procs, cpu_procs, tmp, ids }),
+    let (Ok(shown), Ok(stage)) =
+        (spec.binds.iter().map(show).collect::<io::Result<Vec<_>>>(), stages.find(spec, common))
+    else {
+        // What is wrong is best said by a whole set-up.
+        return start(plan);
+    };
+    plan.staged = Some(shown);
+    if spec.internet {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        plan.tun = Some(rustix::fs::open("/dev/net/tun", flags, Mode::empty())?);
     }
+    home.visit(stage, || start(plan))
 }
 
 pub(super) type Places = (Vec<File>, Option<File>, Option<OwnedFd>);

@@ -338,7 +338,8 @@ fn launch(
     match clone_process(NAMESPACES, into.as_ref().map(AsFd::as_fd))? {
         Cloned::Parent(pidfd) => Ok((pidfd, ours)),
         Cloned::Child => {
-            let plan = Plan { spec, common, control, procs, cpu_procs, tmp: Tmp::Memory, ids: Ids::Own(0) };
+            let (tmp, ids) = (Tmp::Memory, Ids::Own(0));
+            let plan = Plan { spec, common, control, procs, cpu_procs, tmp, ids, staged: None, tun: None };
             enter(&plan, image, system_checked)
         }
     }

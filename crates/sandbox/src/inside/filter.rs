@@ -5,11 +5,13 @@
 //! by hand for what a table cannot say: the x32 numbers are denied, and `clone3` does not exist, because its flags lie in
 //! memory where no filter sees them; C libraries then use `clone`.
 
+mod search;
+
 use std::{collections::BTreeMap, io};
 
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, sock_filter,
+    BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp, SeccompCondition, SeccompRule,
+    sock_filter,
 };
 
 use crate::sys::process::install_filter;
@@ -29,8 +31,7 @@ impl Filters {
         let arch = std::env::consts::ARCH.try_into().map_err(broken)?;
         let compile = |rules| {
             let errno = SeccompAction::Errno(libc::EPERM as u32);
-            let filter = SeccompFilter::new(rules, SeccompAction::Allow, errno, arch);
-            filter.and_then(BpfProgram::try_from).map_err(broken)
+            search::filter(rules, &errno, arch).map_err(broken)
         };
         let rules = rules().map_err(broken)?;
         let mut template = rules.clone();

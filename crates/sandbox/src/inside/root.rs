@@ -18,8 +18,8 @@ use rustix::{
     },
 };
 
-use super::Common;
-use super::{At, GUEST_GID, GUEST_UID, Plan, Tmp, Trouble, net::PEER_V4};
+use super::{At, Common, GUEST_GID, GUEST_UID, Plan, Tmp, Trouble, net::PEER_V4};
+use crate::proto::Create;
 use crate::sys::mount::{Attrs, make_private, restrict, seal};
 
 const QUIET: Attrs = Attrs::NOSUID.and(Attrs::NODEV);
@@ -71,23 +71,57 @@ const PROC_READ_ONLY: &[&str] = &["sys", "bus", "fs", "irq"];
 /// Folders of every root where code can be shown once the sandbox stands.
 pub(crate) const PLACES: &[&str] = &["/var/task", "/var/runtime", "/var/lang", "/opt"];
 
-/// Builds the root and enters it.
+/// Builds the root and enters it, or completes the one that this process was born in.
 pub(super) fn build(plan: &Plan<'_>) -> Result<(), Trouble> {
+    let Some(binds) = &plan.staged else { return whole(plan) };
+    std::env::set_current_dir("/").at("enter the root")?;
+    own_places(plan)?;
+    binds.iter().try_for_each(|(mount, target)| {
+        attach(mount, inner(Path::new(target)).at("name a bind's target")?).at("bind")
+    })
+}
+
+/// Everything that is not a single sandbox's, in a mount namespace with nothing else.
+pub(crate) fn stage(common: &Common, spec: &Create) -> Result<(), Trouble> {
+    own_mounts().at("make mounts private")?;
+    let prefixes = prefixes(common)?;
+    common_places(spec)?;
+    for shown in &prefixes {
+        show(&shown.mount, shown.folder, &shown.inside, READ_ONLY).at("bind")?;
+    }
+    enter()
+}
+
+fn whole(plan: &Plan<'_>) -> Result<(), Trouble> {
     own_mounts().at("make mounts private")?;
     // Before the foothold hides a folder that sources may lie in.
-    let (prefixes, binds) = (prefixes(plan)?, binds(plan)?);
+    let (prefixes, binds) = (prefixes(plan.common)?, binds(plan)?);
+    common_places(plan.spec)?;
+    own_places(plan)?;
+    for shown in prefixes.iter().chain(&binds) {
+        show(&shown.mount, shown.folder, &shown.inside, READ_ONLY).at("bind")?;
+    }
+    enter()
+}
+
+fn common_places(spec: &Create) -> Result<(), Trouble> {
     let root = tmpfs(&[("mode", "0755"), ("size", "1m"), ("nr_inodes", "4096")]).at("make the root")?;
     attach(&root, FOOTHOLD).at("attach the root")?;
     std::env::set_current_dir(FOOTHOLD).at("enter the root")?;
     folders().at("make folders")?;
     host_folders()?;
-    etc(plan).at("make /etc")?;
-    devices(plan).at("make /dev")?;
+    etc(spec).at("make /etc")?;
+    devices().at("make /dev")?;
+    hiding_places().at("make places that hide others")
+}
+
+fn own_places(plan: &Plan<'_>) -> Result<(), Trouble> {
+    shm(plan).at("make /dev/shm")?;
     tmp(plan).at("make /tmp")?;
-    proc().at("make /proc")?;
-    for shown in prefixes.iter().chain(&binds) {
-        show(&shown.mount, shown.folder, &shown.inside, READ_ONLY).at("bind")?;
-    }
+    proc().at("make /proc")
+}
+
+fn enter() -> Result<(), Trouble> {
     switch().at("switch the root")?;
     restrict(&tree("/", false).at("open the root")?, READ_ONLY, false).at("make the root read-only")
 }
@@ -126,6 +160,7 @@ fn folders() -> io::Result<()> {
     for path in [
         "etc",
         "dev",
+        "dev/shm",
         "proc",
         "tmp",
         "var",
@@ -164,12 +199,12 @@ struct Shown {
 }
 
 /// Runtimes outside of the host's runtime folders.
-fn prefixes(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
+fn prefixes(common: &Common) -> Result<Vec<Shown>, Trouble> {
     let mut found = Vec::new();
-    for prefix in &plan.common.runtime_prefixes {
+    for prefix in &common.runtime_prefixes {
         let inside = inner(prefix).at("name a runtime folder")?;
         if !RUNTIME.iter().any(|name| inside.starts_with(name)) {
-            let trusted = plan.common.trusted(std::slice::from_ref(prefix));
+            let trusted = common.trusted(std::slice::from_ref(prefix));
             found.push(detach(prefix, trusted, inside).at("open a runtime folder")?);
         }
     }
@@ -205,9 +240,9 @@ fn place_for(inside: &Path, folder: bool) -> io::Result<()> {
     fs::File::create(inside).map(drop)
 }
 
-fn etc(plan: &Plan<'_>) -> io::Result<()> {
-    let host = &plan.spec.hostname;
-    let name_server = if plan.spec.internet { format!("nameserver {PEER_V4}\n") } else { String::new() };
+fn etc(spec: &Create) -> io::Result<()> {
+    let host = &spec.hostname;
+    let name_server = if spec.internet { format!("nameserver {PEER_V4}\n") } else { String::new() };
     let files = [
         (
             "passwd",
@@ -239,7 +274,7 @@ fn etc(plan: &Plan<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn devices(plan: &Plan<'_>) -> io::Result<()> {
+fn devices() -> io::Result<()> {
     for name in DEVICES {
         let inside = Path::new("dev").join(name);
         let mount = tree(Path::new("/dev").join(name), true)?;
@@ -249,14 +284,19 @@ fn devices(plan: &Plan<'_>) -> io::Result<()> {
     for (number, name) in ["stdin", "stdout", "stderr"].iter().enumerate() {
         symlink(format!("/proc/self/fd/{number}"), Path::new("dev").join(name))?;
     }
+    Ok(())
+}
+
+fn shm(plan: &Plan<'_>) -> io::Result<()> {
     let size = (plan.spec.memory_bytes / 2).to_string();
     let shm = tmpfs(&[("mode", "1777"), ("size", &size), ("nr_inodes", "16384")])?;
-    show(&shm, true, Path::new("dev/shm"), QUIET)
+    attach(&shm, "dev/shm")
 }
 
 fn tmp(plan: &Plan<'_>) -> io::Result<()> {
     match &plan.tmp {
-        Tmp::Image(mount) => show(mount, true, Path::new("tmp"), QUIET),
+        // Mounted with these attributes already.
+        Tmp::Image(mount) => attach(mount, "tmp"),
         Tmp::Memory => {
             let (size, inodes) = (plan.spec.tmp_bytes.to_string(), plan.spec.tmp_inodes.to_string());
             attach(tmpfs(&[("mode", "1777"), ("size", &size), ("nr_inodes", &inodes)])?, "tmp")
@@ -270,17 +310,10 @@ fn proc() -> io::Result<()> {
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     // Init is not dumpable, so with this option guests do not even see that it is there.
     attach(filesystem("proc", &[("hidepid", "invisible")], attrs)?, "proc")?;
-    let empty = tmpfs(&[("mode", "0555"), ("size", "0"), ("nr_inodes", "1")])?;
-    restrict(&empty, READ_ONLY, false)?;
-    attach(&empty, "run")?;
-    let unreadable = fs::File::create(UNREADABLE)?;
-    unreadable.set_permissions(fs::Permissions::from_mode(0o000))?;
     for name in PROC_HIDDEN {
         let path = Path::new("proc").join(name);
         let Ok(kind) = fs::symlink_metadata(&path) else { continue };
-        let nothing = tree(if kind.is_dir() { "run" } else { UNREADABLE }, true)?;
-        restrict(&nothing, READ_ONLY, false)?;
-        attach(&nothing, &path)?;
+        attach(tree(if kind.is_dir() { "run" } else { UNREADABLE }, true)?, &path)?;
     }
     for name in PROC_READ_ONLY {
         let path = Path::new("proc").join(name);
@@ -291,6 +324,18 @@ fn proc() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Read-only mounts whose copies lie over what guests must not see: an empty folder and a file that nobody can read.
+fn hiding_places() -> io::Result<()> {
+    let empty = tmpfs(&[("mode", "0555"), ("size", "0"), ("nr_inodes", "1")])?;
+    restrict(&empty, READ_ONLY, false)?;
+    attach(&empty, "run")?;
+    let unreadable = fs::File::create(UNREADABLE)?;
+    unreadable.set_permissions(fs::Permissions::from_mode(0o000))?;
+    let nothing = tree(UNREADABLE, true)?;
+    restrict(&nothing, READ_ONLY, false)?;
+    attach(&nothing, UNREADABLE)
 }
 
 fn binds(plan: &Plan<'_>) -> Result<Vec<Shown>, Trouble> {
