@@ -310,9 +310,11 @@ impl Pool {
         if counted {
             state.settling = state.settling.saturating_sub(1);
         }
-        // The first call of an instance also pays for what its code does only once: it says little of those to come.
+        let took = now - instance.taken;
         if instance.calls > 1 {
-            state.pace.served(now - instance.taken);
+            state.pace.served(took)
+        } else {
+            state.pace.served_first(took)
         }
         state.memory_mib = Some(instance.living.mib());
         if self.is_last_call(&instance) {
