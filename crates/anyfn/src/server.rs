@@ -2,6 +2,7 @@
 
 mod compose;
 mod guests;
+mod memory;
 
 use std::{process::ExitCode, time::Duration};
 

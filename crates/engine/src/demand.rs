@@ -15,6 +15,8 @@ const LEAST: Duration = Duration::from_millis(2);
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     call_us: Option<u64>,
+    /// The shortest first call of an instance: it also pays for what the code does only once.
+    first_us: Option<u64>,
     init_us: Option<u64>,
 }
 
@@ -27,6 +29,12 @@ impl Pace {
     /// From the hand-over of a call to the moment at which the instance was free again.
     pub(crate) fn served(&mut self, took: Duration) {
         self.call_us = average(self.call_us, took);
+    }
+
+    /// The same, for the first call of an instance.
+    pub(crate) fn served_first(&mut self, took: Duration) {
+        let took = average(None, took);
+        self.first_us = self.first_us.map_or(took, |known| took.map(|took| took.min(known)));
     }
 
     pub(crate) fn started(&mut self, took: Duration) {
@@ -43,11 +51,19 @@ impl Pace {
         Some(Duration::from_micros(each.saturating_mul(calls as u64) / busy as u64))
     }
 
-    /// Whether a start would be done before `busy` instances have served the `calls` that nobody is started for. Before the
-    /// first call has ended, calls are taken to last as long as the first one has `lasted` so far.
+    /// Whether a start would be done before `busy` instances have served the `calls` that nobody is started for. `lasted`: the
+    /// time since the first call ever began. Until an instance has served more than its first call, nobody can say; then
+    /// a moment is waited, and first calls and that time must do.
     pub(crate) fn worth_a_start(&self, calls: usize, busy: usize, lasted: Option<Duration>) -> bool {
-        let lasted = lasted.map(|lasted| u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX));
-        match (self.drained_in(self.call_us.or(lasted), calls, busy), self.init()) {
+        let guess = |lasted: Duration| {
+            let lasted = u64::try_from(lasted.as_micros()).unwrap_or(u64::MAX);
+            self.first_us.map_or(lasted, |first| first.min(lasted))
+        };
+        let moment = self.undecided().unwrap_or_default();
+        if busy > 0 && lasted.is_some_and(|lasted| lasted < moment) {
+            return false;
+        }
+        match (self.drained_in(self.call_us.or(lasted.map(guess)), calls, busy), self.init()) {
             (Some(drained), Some(init)) => calls > 0 && drained >= init,
             _ => calls > 0,
         }
@@ -106,9 +122,13 @@ mod tests {
         let mut pace = Pace::default();
         pace.started(Duration::from_millis(100));
         let worth = |lasted_ms| pace.worth_a_start(196, 4, Some(Duration::from_millis(lasted_ms)));
-        assert!(!worth(0) && !worth(2), "no call has ended, but they have only begun");
-        assert!(worth(3), "at this pace the busy ones need 147 ms");
+        assert!(!worth(0) && !worth(12), "no call has ended, but they have only begun");
+        assert!(worth(13), "at this pace the busy ones need 637 ms");
+        assert!(!pace.worth_a_start(1, 4, Some(Duration::from_millis(300))), "and 75 ms for the last one");
         assert_eq!(pace.undecided(), Some(Duration::from_micros(12_500)));
+        pace.served_first(Duration::from_millis(2));
+        let second = Some(Duration::from_secs(60));
+        assert!(!pace.worth_a_start(1, 1, second), "a first call was short enough");
         pace.served(Duration::from_millis(1));
         assert_eq!(pace.undecided(), None);
     }

@@ -48,7 +48,7 @@ pub(crate) async fn place(engine: &Engine, pool: &Arc<Pool>) -> Result<Instance,
             Asked::Warm(instance) => instance,
             Asked::Refused(refusal) => return Err(refusal),
             Asked::Gone => {
-                engine.0.pools.put_back(pool);
+                engine.0.pools.put_back(pool, engine.0.base.clock.now());
                 continue;
             }
             Asked::Wait { grant, start, patience } => {

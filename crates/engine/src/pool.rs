@@ -205,7 +205,8 @@ impl Pool {
         let mut state = self.lock();
         let (unmet, stuck) = (state.unmet(), state.handed == *seen);
         *seen = state.handed;
-        let long = state.pace.init().is_none_or(|init| waited >= init);
+        // It may have been overtaken by a better guess; past this, whatever the guess says.
+        let long = state.pace.init().is_none_or(|init| waited >= 3 * init);
         if unmet > 0 && (stuck || long) {
             state.hurried = (state.hurried + 1).min(unmet);
             return Hurry::Start;
@@ -235,6 +236,7 @@ impl Pool {
         state.waiting.retain(|waiting| !waiting.is_closed());
         if !state.lacks_kept(now) {
             if !state.wants_start(now) {
+                self.plan(&mut state, now);
                 return false;
             }
             state.hurried = state.hurried.saturating_sub(1);
@@ -275,18 +277,12 @@ impl Pool {
         let in_a_row = state.failing.as_ref().map_or(0, |f| f.in_a_row) + 1;
         let wait = BACKOFF_MIN * 2_u32.saturating_pow(in_a_row.saturating_sub(PATIENCE).min(8));
         state.failing = Some(Failing { in_a_row, until: now + wait.min(BACKOFF_MAX), last: refusal.clone() });
-        self.plan(&mut state, now);
-        if in_a_row >= PATIENCE {
-            for waiting in state.waiting.drain(..) {
-                let _ = waiting.send(Err(refusal.clone()));
-            }
-            return false;
-        }
         while let Some(waiting) = state.waiting.pop_front() {
-            if waiting.send(Err(refusal.clone())).is_ok() {
+            if waiting.send(Err(refusal.clone())).is_ok() && in_a_row < PATIENCE {
                 break;
             }
         }
+        self.plan(&mut state, now);
         state.wants_start(now)
     }
 
@@ -314,7 +310,12 @@ impl Pool {
         if counted {
             state.settling = state.settling.saturating_sub(1);
         }
-        state.pace.served(now - instance.taken);
+        let took = now - instance.taken;
+        if instance.calls > 1 {
+            state.pace.served(took)
+        } else {
+            state.pace.served_first(took)
+        }
         state.memory_mib = Some(instance.living.mib());
         if self.is_last_call(&instance) {
             // What takes its place does not make the version larger.
@@ -421,3 +422,6 @@ impl State {
         (now < failing.until || self.starting > 0).then(|| failing.last.clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
+use anyfn_base::Instant;
 use anyfn_core::Resolved;
 use anyfn_types::{FunctionName, Limits, Namespace, VersionId};
 
@@ -78,15 +79,15 @@ impl Pools {
     }
 
     /// Puts a pool back that was taken off while a call still held it.
-    pub(crate) fn put_back(&self, pool: &Arc<Pool>) {
+    pub(crate) fn put_back(&self, pool: &Arc<Pool>, now: Instant) {
         let mut shard = self.shard(pool.version.id).write().unwrap_or_else(PoisonError::into_inner);
         match shard.entry(pool.version.id) {
             Entry::Vacant(free) => {
                 free.insert(pool.clone());
-                pool.revive(true);
+                pool.revive(true, now);
                 self.enlist(pool);
             }
-            Entry::Occupied(there) => pool.revive(Arc::ptr_eq(there.get(), pool)),
+            Entry::Occupied(there) => pool.revive(Arc::ptr_eq(there.get(), pool), now),
         }
     }
 

@@ -44,6 +44,9 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     map: BTreeMap<Box<str>, Entry>,
+    /// What the log has said so far while the store starts. Hashed, because most of it is said more than once and is then
+    /// found faster; put in order once, which also packs it.
+    loading: HashMap<Box<str>, Entry>,
     /// What the running batch makes of keys.
     pending: HashMap<Box<str>, Pending>,
     pub(crate) history: History,
@@ -52,15 +55,29 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn replay(&mut self, op: &Op<'_>, loc: Loc, segments: &Segments) {
         match *op {
-            // A frame that was written again keeps its revision.
-            Op::Put { revision, key, .. }
-                if self.map.get(key).is_none_or(|entry| entry.revision <= revision) =>
-            {
-                self.insert(key, Entry { revision, loc }, segments);
+            Op::Put { revision, key, .. } => {
+                let fresh = Entry { revision, loc };
+                match self.loading.get_mut(key) {
+                    // A frame that was written again keeps its revision.
+                    Some(entry) if entry.revision > revision => return,
+                    Some(entry) => segments.forget(std::mem::replace(entry, fresh).loc),
+                    None => drop(self.loading.insert(key.into(), fresh)),
+                }
+                segments.keep(loc);
             }
-            Op::Delete { key, .. } => self.remove(key, segments),
+            Op::Delete { key, .. } => {
+                if let Some(old) = self.loading.remove(key) {
+                    segments.forget(old.loc);
+                }
+            }
             _ => {}
         }
+    }
+
+    /// After the last replay: changes up to `head` are in.
+    pub(crate) fn start(&mut self, head: u64) {
+        self.map = std::mem::take(&mut self.loading).into_iter().collect();
+        self.history.start(head);
     }
 
     fn insert(&mut self, key: &str, entry: Entry, segments: &Segments) {

@@ -188,7 +188,7 @@ pub(crate) fn open_log(
         shared.segments.remove(number)?;
     }
     shared.logs().start()?;
-    shared.records_mut().history.start(change);
+    shared.records_mut().start(change);
     Ok(Committer::new(shared, Start { active, first, end, change, mark }, segment_bytes))
 }
 

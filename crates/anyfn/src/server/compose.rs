@@ -18,7 +18,7 @@ use anyfn_logs::Logs;
 use anyfn_store::{Sealed, Store};
 use anyhow::Context as _;
 
-use super::{Running, guests, refuse_open};
+use super::{Running, guests, memory::HostMemory, refuse_open};
 use crate::local::fingerprint;
 use crate::settings::{EgressMode, IsolationMode, ServerArgs};
 
@@ -68,7 +68,8 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
         contracts,
     };
     let network = if args.egress == EgressMode::Internet { Network::Internet } else { Network::None };
-    let settings = Settings { limits: limits.clone(), network, ..Settings::default() };
+    let memory: Option<Arc<dyn anyfn_engine::MemoryGauge>> = Some(Arc::new(HostMemory::new()));
+    let settings = Settings { limits: limits.clone(), network, memory, ..Settings::default() };
     let engine = Engine::start(base.clone(), ports, settings).await.map_err(public)?;
     let native = Native::new(anyfn_dialect_native::Services {
         base: base.clone(),

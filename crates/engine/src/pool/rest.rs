@@ -127,11 +127,13 @@ impl Pool {
         empty
     }
 
-    /// It was taken off while somebody still held it. With another one in its place, it serves who asks here and keeps nothing.
-    pub(crate) fn revive(&self, alone: bool) {
+    /// It was taken off while somebody still held it. With another one in its place, it serves who asks here and keeps
+    /// nothing. Nobody told it of changes meanwhile, so its version is looked up again.
+    pub(crate) fn revive(&self, alone: bool, now: Instant) {
         let mut state = self.lock();
-        state.gone = false;
+        (state.gone, state.checked) = (false, false);
         state.closed |= !alone;
+        self.plan(&mut state, now);
     }
 
     /// Sees to it that the rounds come when there is something to do.
@@ -143,7 +145,7 @@ impl Pool {
         }
     }
 
-    fn next_look(&self, state: &State, now: Instant) -> Option<Instant> {
+    pub(super) fn next_look(&self, state: &State, now: Instant) -> Option<Instant> {
         if !state.checked || (state.closed && !state.idle.is_empty()) {
             return Some(now);
         }
