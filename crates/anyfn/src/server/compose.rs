@@ -52,8 +52,10 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     let capabilities = isolation.capabilities();
     check_isolation(args, &capabilities)?;
     let http = anyfn_runtime::Http::new(&lambda);
-    let contracts: HashMap<String, Arc<dyn Contract>> =
-        HashMap::from([("lambda".to_owned(), Arc::new(lambda) as _), ("http".to_owned(), Arc::new(http) as _)]);
+    let contracts: HashMap<String, Arc<dyn Contract>> = HashMap::from([
+        ("lambda".to_owned(), Arc::new(lambda) as _),
+        ("http".to_owned(), Arc::new(http) as _),
+    ]);
     let ports = Ports {
         registry: registry.clone(),
         artifacts: artifacts.clone(),

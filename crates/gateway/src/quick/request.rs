@@ -41,7 +41,8 @@ pub(super) fn find(buffer: &mut BytesMut, bounds: Bounds) -> Found {
     let needs = whole.len + length;
     let mut room = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut room);
-    if !matches!(parsed.parse(&buffer[..whole.len]), Ok(httparse::Status::Complete(len)) if len == whole.len) {
+    if !matches!(parsed.parse(&buffer[..whole.len]), Ok(httparse::Status::Complete(len)) if len == whole.len)
+    {
         return Found::Other;
     }
     let special = |h: &httparse::Header<'_>| {

@@ -261,7 +261,8 @@ impl Body {
                 State::Trailers(seen) => {
                     let most = TRAILERS_MAX.saturating_sub(seen);
                     let Some(line) = line(buffer, most, "trailers")? else { return Ok(Piece::More) };
-                    self.0 = if line.is_empty() { State::Done } else { State::Trailers(seen + line.len() + 2) };
+                    self.0 =
+                        if line.is_empty() { State::Done } else { State::Trailers(seen + line.len() + 2) };
                 }
             }
         }
