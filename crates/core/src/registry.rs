@@ -108,7 +108,7 @@ fn contended() -> Error {
 }
 
 fn function_key(namespace: &Namespace, name: &FunctionName) -> String {
-    format!("fn/{namespace}/{name}")
+    ["fn/", namespace.as_str(), "/", name.as_str()].concat()
 }
 
 /// The error for a function that is not there.

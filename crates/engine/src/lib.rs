@@ -188,7 +188,8 @@ impl Invoke for Engine {
             registry.resolve(&call.namespace, &call.function, call.qualifier.as_ref(), draw).await?;
         match call.mode {
             Mode::DryRun => Ok(Outcome::WouldRun),
-            Mode::Queue => events::accept(self, call).await,
+            // In a box, so that calls that are waited for need no room for it.
+            Mode::Queue => Box::pin(events::accept(self, call)).await,
             Mode::Wait | Mode::Stream => run::call(self, resolved, call).await,
         }
     }

@@ -17,8 +17,8 @@ use tracing::Instrument as _;
 
 use crate::{
     Body, Options, Trust,
-    quick,
     headers::{check_two, clean},
+    quick,
     strict::{Bounds, Patience, Refusal, Strict},
     watch::{Answer, Pending, Watch},
 };
@@ -106,7 +106,12 @@ impl<H: Handler> Connection<H> {
     }
 
     /// The long way: every message of HTTP/1 and HTTP/2.
-    async fn serve_all(self: Arc<Self>, stream: TcpStream, bytes: BytesMut, (due, stopping): (Instant, CancellationToken)) {
+    async fn serve_all(
+        self: Arc<Self>,
+        stream: TcpStream,
+        bytes: BytesMut,
+        (due, stopping): (Instant, CancellationToken),
+    ) {
         let this = self;
         let (builder, patience) = (builder(&this.base.tasks, &this.options), this.patience());
         let io = Strict::new(stream, this.bounds(), patience, this.watch.clone(), this.base.clock.clone())

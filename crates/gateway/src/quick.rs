@@ -180,7 +180,8 @@ impl Line {
         (asked_head, last): (bool, bool),
     ) -> Result<(), Gone> {
         let (parts, mut body) = response.into_parts();
-        let framed = heads.write(&parts, http_body::Body::size_hint(&body).exact(), (asked_head, last), &self.clock);
+        let framed =
+            heads.write(&parts, http_body::Body::size_hint(&body).exact(), (asked_head, last), &self.clock);
         if framed == Framed::Nothing {
             return self.write(&heads.out, &[]).await;
         }

@@ -112,9 +112,10 @@ impl Gateway {
         let body = body.unwrap_or_else(|| held.bytes.clone());
         let request = Request { parts, body, caller, service, region, base_url, peer };
         match target {
-            Target::Native => self.native.handle(request).await,
+            // In boxes, so that calls need no room for what is seldom.
+            Target::Native => Box::pin(self.native.handle(request)).await,
             Target::Url { id, path } => self.aws.url(&id, &path, request).await,
-            Target::Code => self.aws.code(request).await,
+            Target::Code => Box::pin(self.aws.code(request)).await,
             _ => self.aws.handle(request).await,
         }
     }

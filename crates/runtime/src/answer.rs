@@ -22,7 +22,8 @@ impl Call {
     pub(crate) fn new(call: &Invocation, deadline_ms: u64) -> Self {
         let trace = call.trace.as_ref().map(|trace| {
             let (time, unique) = trace.trace_id.split_at_checked(8).unwrap_or((&trace.trace_id, ""));
-            format!("Root=1-{time}-{unique};Parent={};Sampled={}", trace.parent_id, u8::from(trace.sampled))
+            let sampled = if trace.sampled { "1" } else { "0" };
+            ["Root=1-", time, "-", unique, ";Parent=", &trace.parent_id, ";Sampled=", sampled].concat()
         });
         Self {
             id: call.id.uuid(),

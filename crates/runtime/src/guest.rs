@@ -134,7 +134,10 @@ impl LambdaGuest {
 impl Guest for LambdaGuest {
     async fn invoke(&mut self, call: &Invocation, deadline: Option<Instant>) -> Result<Reply, InvokeError> {
         let turn = self.turn(call, deadline);
-        self.init_again(&turn).await?;
+        if self.live.is_none() {
+            // In a box, so that other calls need no room for it.
+            Box::pin(self.init_again(&turn)).await?;
+        }
         let with_deadline = self.call(call, deadline);
         let Some(live) = self.live.as_mut().filter(|_| self.usable) else {
             let text = "the instance was retired";
@@ -161,8 +164,8 @@ impl Guest for LambdaGuest {
         // With the answer the call's log was taken already; only who does more than answer can print more.
         let at_rest = self.live.as_ref().is_some_and(|live| live.hub.look().at_rest());
         if turn.stream.is_some() || !at_rest || !self.usable {
-            let up = self.pump(&mut turn).await && self.usable;
-            self.usable = up && self.rest(&turn).await;
+            let up = Box::pin(self.pump(&mut turn)).await && self.usable;
+            self.usable = up && Box::pin(self.rest(&turn)).await;
             if let Some(live) = &self.live {
                 live.output.drain();
             }

@@ -65,6 +65,14 @@ struct Slot {
     closed: AtomicBool,
 }
 
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.get() {
+            process.let_go();
+        }
+    }
+}
+
 impl Slot {
     /// A place for one more lane, if there is one.
     fn join(&self) -> bool {
@@ -131,7 +139,12 @@ impl Http {
     }
 
     /// The slot's process, started by whoever comes first. A start that failed has failed for all who waited for it.
-    async fn process(&self, slot: &Slot, with: &BringUp, settings: &Settings) -> Result<Arc<Process>, StartError> {
+    async fn process(
+        &self,
+        slot: &Slot,
+        with: &BringUp,
+        settings: &Settings,
+    ) -> Result<Arc<Process>, StartError> {
         let start = || async {
             if let Some((failure, log_tail)) = slot.failed.get().cloned() {
                 return Err(StartError::Function { failure, log_tail });

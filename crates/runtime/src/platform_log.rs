@@ -122,8 +122,7 @@ impl PlatformLog {
             record
         };
         let done = || named(json!({"requestId": id, "status": status.name()}));
-        let report =
-            || named(json!({"requestId": id, "status": status.name(), "metrics": metrics(billing)}));
+        let report = || named(json!({"requestId": id, "status": status.name(), "metrics": metrics(billing)}));
         let end = || format!("END RequestId: {id}");
         [
             self.line(level, end, "platform.runtimeDone", done),

@@ -20,7 +20,8 @@ use std::{
 
 use anyfn_base::{Base, TaskKind};
 use anyfn_core::ports::{
-    Bind, Capabilities, Exit, ExitKind, Inside, Isolation, ProcessId, ProcessSpec, Sandbox, SandboxSpec, Usage,
+    Bind, Capabilities, Exit, ExitKind, Inside, Isolation, ProcessId, ProcessSpec, Sandbox, SandboxSpec,
+    Usage,
 };
 use anyfn_types::{Error, MIB};
 use async_trait::async_trait;
@@ -88,7 +89,8 @@ fn listen_inside(holder: u32, port: u16) -> io::Result<TcpListener> {
 fn connect_inside(holder: u32, to: &Inside) -> io::Result<OwnedFd> {
     let port = match to {
         Inside::Unix(path) => {
-            return std::os::unix::net::UnixStream::connect(format!("/proc/{holder}/root{path}")).map(Into::into);
+            return std::os::unix::net::UnixStream::connect(format!("/proc/{holder}/root{path}"))
+                .map(Into::into);
         }
         Inside::Tcp(port) => *port,
     };

@@ -105,8 +105,9 @@ impl Aws {
             return plain::invoke(&self.0, &request, name).await;
         }
         match service::of(&request) {
-            Named::Served(Speaks::Lambda) => lambda::handle(&self.0, &request).await,
-            Named::Served(Speaks::Logs) => logs::handle(&self.0, &request).await,
+            // In boxes, so that plain calls need no room for them.
+            Named::Served(Speaks::Lambda) => Box::pin(lambda::handle(&self.0, &request)).await,
+            Named::Served(Speaks::Logs) => Box::pin(logs::handle(&self.0, &request)).await,
             Named::Served(Speaks::Sts) => sts::handle(&self.0, &request),
             Named::Other(name) => service::refuse(&self.0, &request, &name),
         }

@@ -67,7 +67,13 @@ impl Heads {
         self.out.extend_from_slice(b"\r\n");
     }
 
-    fn length(&mut self, status: StatusCode, exact: Option<u64>, declared: Option<u64>, asked_head: bool) -> Framed {
+    fn length(
+        &mut self,
+        status: StatusCode,
+        exact: Option<u64>,
+        declared: Option<u64>,
+        asked_head: bool,
+    ) -> Framed {
         if status.is_informational() || status == StatusCode::NO_CONTENT {
             return Framed::Nothing;
         }
@@ -106,7 +112,8 @@ fn http_date(second: u64) -> String {
     let iso = anyfn_base::iso_millis(second * 1000);
     let part = |range: std::ops::Range<usize>| iso.get(range).unwrap_or_default();
     let weekday = DAYS[usize::try_from(second / 86_400 % 7).unwrap_or(0)];
-    let month = part(5..7).parse::<usize>().ok().and_then(|m| MONTHS.get(m.wrapping_sub(1))).unwrap_or(&"Jan");
+    let month =
+        part(5..7).parse::<usize>().ok().and_then(|m| MONTHS.get(m.wrapping_sub(1))).unwrap_or(&"Jan");
     format!("{weekday}, {} {month} {} {} GMT", part(8..10), part(0..4), part(11..19))
 }
 

@@ -1,5 +1,7 @@
 //! A whole request in a buffer, or what else is there.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, Method, Request, Uri, Version};
 
@@ -39,9 +41,10 @@ pub(super) fn find(buffer: &mut BytesMut, bounds: Bounds) -> Found {
         return Found::Other;
     }
     let needs = whole.len + length;
-    let mut room = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut parsed = httparse::Request::new(&mut room);
-    if !matches!(parsed.parse(&buffer[..whole.len]), Ok(httparse::Status::Complete(len)) if len == whole.len) {
+    let mut room = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut parsed = httparse::Request::new(&mut []);
+    if !matches!(parsed.parse_with_uninit_headers(&buffer[..whole.len], &mut room), Ok(httparse::Status::Complete(len)) if len == whole.len)
+    {
         return Found::Other;
     }
     let special = |h: &httparse::Header<'_>| {

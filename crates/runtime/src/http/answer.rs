@@ -1,6 +1,8 @@
 //! A server's answer (RFC 9112), in one strict reading: what two readers could take for different answers is refused, and
 //! with it the process that said it.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::{memchr, memmem};
 
@@ -62,9 +64,10 @@ impl Reader {
 
 fn parse(bytes: Bytes, asked_head: bool) -> Result<Head, Garbled> {
     lines_are_whole(&bytes)?;
-    let mut room = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut parsed = httparse::Response::new(&mut room);
-    match parsed.parse(&bytes) {
+    let mut room = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+    let mut parsed = httparse::Response::new(&mut []);
+    match httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, &bytes, &mut room)
+    {
         Ok(httparse::Status::Complete(len)) if len == bytes.len() => {}
         Err(httparse::Error::TooManyHeaders) => return Err(Garbled("headers")),
         _ => return Err(Garbled("head")),
@@ -261,7 +264,8 @@ impl Body {
                 State::Trailers(seen) => {
                     let most = TRAILERS_MAX.saturating_sub(seen);
                     let Some(line) = line(buffer, most, "trailers")? else { return Ok(Piece::More) };
-                    self.0 = if line.is_empty() { State::Done } else { State::Trailers(seen + line.len() + 2) };
+                    self.0 =
+                        if line.is_empty() { State::Done } else { State::Trailers(seen + line.len() + 2) };
                 }
             }
         }

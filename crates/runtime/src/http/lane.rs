@@ -118,7 +118,10 @@ impl Lane {
         let mut first = BytesMut::new();
         loop {
             match body.next(&mut wire.buffer)? {
-                Piece::Data(data) if first.is_empty() && matches!(head.body, Framed::Length(n) if n == data.len() as u64) => {
+                Piece::Data(data)
+                    if first.is_empty()
+                        && matches!(head.body, Framed::Length(n) if n == data.len() as u64) =>
+                {
                     self.rest(head.keep);
                     return Ok(ReplyBody::Whole(data));
                 }
@@ -178,9 +181,11 @@ impl Lane {
                 self.give_up();
                 return InvokeError::Platform(error);
             }
-            Broken::Unsendable(Unsendable(what)) => {
-                failure::found("Http.Unsendable", Some(&id), &format!("the request cannot be passed on: {what}"))
-            }
+            Broken::Unsendable(Unsendable(what)) => failure::found(
+                "Http.Unsendable",
+                Some(&id),
+                &format!("the request cannot be passed on: {what}"),
+            ),
             Broken::Garbled(Garbled(what)) => {
                 self.give_up();
                 let text = format!("the server broke its protocol: {what}");

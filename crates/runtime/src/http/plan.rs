@@ -23,9 +23,11 @@ pub(super) fn plan(with: &BringUp, interpreters: &Interpreters) -> Result<Plan, 
     let mut argv = config.command.clone();
     if argv.is_empty() {
         let handler = config.handler.trim_start_matches("./");
-        let is_there = |name: &str| !name.is_empty() && !name.contains("..") && with.code.path.join(name).is_file();
+        let is_there =
+            |name: &str| !name.is_empty() && !name.contains("..") && with.code.path.join(name).is_file();
         let file = [handler, "bootstrap"].into_iter().find(|name| is_there(name)).ok_or_else(|| {
-            let text = "the package has neither the file that the handler names nor an executable `bootstrap`";
+            let text =
+                "the package has neither the file that the handler names nor an executable `bootstrap`";
             failure::found("Runtime.InvalidEntrypoint", None, text)
         })?;
         argv = match file.rsplit_once('.').map(|(_, kind)| kind) {

@@ -126,8 +126,8 @@ impl Process {
         let (plain_out, plain) = io::pipe().map_err(setup("pipes"))?;
         let (framed_out, _nobody_writes) = io::pipe().map_err(setup("pipes"))?;
         let sink = (with.logs.clone(), log.clone());
-        let output = Output::start(base, &with.limits, sink, (plain_out, framed_out), &end)
-            .map_err(setup("pipes"))?;
+        let output =
+            Output::start(base, &with.limits, sink, (plain_out, framed_out), &end).map_err(setup("pipes"))?;
         output.begin_tail(true);
         let env = environment(with, &plan, settings);
         let program = plan.argv[0].clone();
@@ -156,10 +156,13 @@ impl Process {
             _end: end.drop_guard(),
         });
         process.watch();
+        // Whoever starts it may stop waiting; nothing of it is left then.
+        let unwatched = process.stop_watching.clone().drop_guard();
         match process.ready(settings, born + with.init_timeout).await {
             Ok(()) => {
                 process.output.drain();
                 process.output.begin_tail(false);
+                unwatched.disarm();
                 Ok(process)
             }
             Err(failure) => {
@@ -213,6 +216,11 @@ impl Process {
         }
     }
 
+    /// Nobody can call it any more: with the last who holds it, it ends.
+    pub(super) fn let_go(&self) {
+        self.stop_watching.cancel();
+    }
+
     /// A connection of its own to the server.
     pub(super) async fn connect(&self) -> Result<Wire, Error> {
         let fd: OwnedFd = self.sandbox.connect(&self.to).await?;
@@ -255,7 +263,8 @@ impl Process {
         let every = u64::try_from(LOOK_EVERY.as_millis()).unwrap_or(0);
         let looked = self.looked_ms.load(Ordering::Relaxed);
         let due = looked == 0 || now >= looked + every;
-        let mine = || self.looked_ms.compare_exchange(looked, now.max(1), Ordering::Relaxed, Ordering::Relaxed);
+        let mine =
+            || self.looked_ms.compare_exchange(looked, now.max(1), Ordering::Relaxed, Ordering::Relaxed);
         if due
             && mine().is_ok()
             && let Ok(usage) = self.sandbox.usage().await

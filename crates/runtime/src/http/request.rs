@@ -27,7 +27,8 @@ pub(super) fn write(out: &mut Vec<u8>, call: &Invocation) -> Result<(), Unsendab
             out.extend_from_slice(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n")
         }
     }
-    let named = |name: &str| call.http.as_ref().is_some_and(|head| head.headers.iter().any(|(n, _)| n == name));
+    let named =
+        |name: &str| call.http.as_ref().is_some_and(|head| head.headers.iter().any(|(n, _)| n == name));
     if !named("x-request-id") {
         out.extend_from_slice(b"x-request-id: ");
         out.extend_from_slice(call.id.uuid().as_bytes());
@@ -88,4 +89,3 @@ const fn is_token(b: u8) -> bool {
     b.is_ascii_alphanumeric()
         || matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
-

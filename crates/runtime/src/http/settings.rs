@@ -41,7 +41,10 @@ impl Settings {
             return Err(bad("`concurrency` is 1 to 1000".to_owned()));
         }
         let below_tmp = |path: &String| {
-            path.starts_with("/tmp/") && path.len() <= PATH_MAX && !path.contains("..") && !path.contains('\0')
+            path.starts_with("/tmp/")
+                && path.len() <= PATH_MAX
+                && !path.contains("..")
+                && !path.contains('\0')
         };
         if settings.socket.as_ref().is_some_and(|path| !below_tmp(path)) {
             return Err(bad(format!("`socket` is a path below /tmp of at most {PATH_MAX} bytes")));

@@ -8,7 +8,10 @@ use std::{
 use anyfn_base::Instant;
 use anyfn_core::ports::Inside;
 use bytes::BytesMut;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpStream, UnixStream},
+};
 
 /// Bytes that are read at once.
 const READ: usize = 16 * 1024;
@@ -72,17 +75,13 @@ impl Wire {
         }
     }
 
-    /// Reads what there is; 0 at the end. Cancel-safe.
+    /// Reads what there is; 0 at the end. Cancel-safe. Unlike a try, this forgets readiness when it has read all there is,
+    /// which makes the next question free.
     pub(super) async fn read(&mut self) -> io::Result<usize> {
-        loop {
-            match self.try_read() {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
-            }
-            match &self.stream {
-                Stream::Tcp(stream) => stream.readable().await?,
-                Stream::Unix(stream) => stream.readable().await?,
-            }
+        self.buffer.reserve(READ);
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.read_buf(&mut self.buffer).await,
+            Stream::Unix(stream) => stream.read_buf(&mut self.buffer).await,
         }
     }
 

@@ -105,7 +105,12 @@ async fn a_request_goes_in_and_an_answer_comes_out() {
     let mut up = bench.up(Spec::server(SERVER)).await;
     let mut call = asks(&mut up, "PUT", "/a/b?c=%20d", b"body");
     let head = call.http.as_mut().unwrap();
-    for (name, text) in [("x-one", "1"), ("connection", "close"), ("transfer-encoding", "chunked"), ("expect", "100-continue")] {
+    for (name, text) in [
+        ("x-one", "1"),
+        ("connection", "close"),
+        ("transfer-encoding", "chunked"),
+        ("expect", "100-continue"),
+    ] {
         head.headers.push((name.to_owned(), Bytes::from_static(text.as_bytes())));
     }
     let trace_id = "0123456789abcdef0123456789abcdef".to_owned();
@@ -129,7 +134,10 @@ async fn a_call_without_http_is_a_post_and_its_failure_is_a_status() {
     let reply = up.try_invoke("{}").await.unwrap();
     assert!(reply.head.is_none() && up.guest.settled().await);
     let Ok(ReplyBody::Whole(body)) = reply.result else { panic!("no whole body") };
-    assert!(body.starts_with(b"POST / HTTP/1.1\r\nhost: localhost\r\n") && body.ends_with(b"\r\n\r\n{}"), "{body:?}");
+    assert!(
+        body.starts_with(b"POST / HTTP/1.1\r\nhost: localhost\r\n") && body.ends_with(b"\r\n\r\n{}"),
+        "{body:?}"
+    );
     let bench = Bench::new().await;
     let mut up = bench.up(Spec::server(&SERVER.replace("200 OK", "500 Bad"))).await;
     let reply = up.try_invoke("{}").await.unwrap();
@@ -217,7 +225,8 @@ async fn b1_an_answer_that_could_be_read_in_two_ways_is_refused_and_its_process_
 async fn b1_what_follows_an_answer_is_never_the_next_calls_answer() {
     let bench = Bench::new().await;
     let mut up = bench.up(Spec::server(SERVER)).await;
-    let two = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\naHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
+    let two =
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\naHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     assert_eq!(send(&mut up, "POST", "/raw", two).await.2, b"a");
     let (_, _, body) = send(&mut up, "GET", "/who", b"").await;
     assert!(!body.ends_with(b"forged"), "{}", String::from_utf8_lossy(&body));
@@ -256,7 +265,10 @@ async fn a_server_that_ends_or_hangs_is_the_calls_failure() {
     let mut other = bench.up(Spec { timeout, ..Spec::server(SERVER) }).await;
     let failure = died(try_send(&mut up, "POST", "/hang", b"").await);
     assert_eq!(failure.error_type, "Sandbox.Timedout");
-    assert!(matches!(other.guest.idle().now_or_never(), Some(GuestEvent::Gone)), "its neighbours take no more calls");
+    assert!(
+        matches!(other.guest.idle().now_or_never(), Some(GuestEvent::Gone)),
+        "its neighbours take no more calls"
+    );
     up.guest.retire("failure").await;
     other.guest.retire("failure").await;
 }

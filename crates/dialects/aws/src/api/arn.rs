@@ -33,11 +33,11 @@ impl Home {
     }
 
     pub(crate) fn function(&self, name: &FunctionName) -> String {
-        self.lambda(&format!("function:{name}"))
+        self.lambda(&["function:", name.as_str()].concat())
     }
 
     pub(crate) fn qualified(&self, name: &FunctionName, qualifier: &str) -> String {
-        self.lambda(&format!("function:{name}:{qualifier}"))
+        self.lambda(&["function:", name.as_str(), ":", qualifier].concat())
     }
 
     /// With a qualifier if there is one.
@@ -54,7 +54,7 @@ impl Home {
     }
 
     fn lambda(&self, tail: &str) -> String {
-        format!("arn:{}:lambda:{}:{}:{tail}", self.partition(), self.region, self.account)
+        ["arn:", self.partition(), ":lambda:", &self.region, ":", &self.account, ":", tail].concat()
     }
 
     pub(crate) fn log_group(&self, name: &str) -> String {

@@ -22,10 +22,18 @@ pub(crate) fn read(headers: &HeaderMap, random: &Random) -> Option<TraceContext>
 
 /// A trace that begins here.
 pub(crate) fn fresh(random: &Random, now_ms: u64) -> TraceContext {
-    TraceContext {
-        trace_id: format!("{:08x}{:08x}{:016x}", now_ms / 1000, random.u64() >> 32, random.u64()),
-        parent_id: format!("{:016x}", random.u64()),
-        sampled: false,
+    let (mut trace_id, mut parent_id) = (String::with_capacity(32), String::with_capacity(16));
+    push_hex(&mut trace_id, now_ms / 1000, 8);
+    push_hex(&mut trace_id, random.u64() >> 32, 8);
+    push_hex(&mut trace_id, random.u64(), 16);
+    push_hex(&mut parent_id, random.u64(), 16);
+    TraceContext { trace_id, parent_id, sampled: false }
+}
+
+/// The last `digits` digits, by hand, because every call has a trace.
+fn push_hex(text: &mut String, number: u64, digits: u32) {
+    for at in (0..digits).rev() {
+        text.push(char::from(b"0123456789abcdef"[(number >> (4 * at)) as usize & 15]));
     }
 }
 
@@ -72,5 +80,6 @@ fn hex(text: &str, len: usize) -> bool {
 /// The header's text for a context.
 pub(crate) fn header(trace: &TraceContext) -> String {
     let (time, id) = trace.trace_id.split_at_checked(8).unwrap_or((&trace.trace_id, ""));
-    format!("Root=1-{time}-{id};Parent={};Sampled={}", trace.parent_id, u8::from(trace.sampled))
+    let sampled = if trace.sampled { "1" } else { "0" };
+    ["Root=1-", time, "-", id, ";Parent=", &trace.parent_id, ";Sampled=", sampled].concat()
 }

@@ -14,7 +14,8 @@ use anyfn_types::{
     VersionState,
 };
 use anyfn_web::{Request, Response};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use self::{answer::Answer, cors::Cors, event::Asked};
 use super::{Shared, arn::Home, trace};
@@ -160,13 +161,13 @@ impl Visit<'_> {
 
     /// What every answer carries.
     fn sign(&self, headers: &mut HeaderMap) {
-        let mut put = |name: &'static str, value: &str| {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(name, value);
+        let mut put = |name: &'static str, value: String| {
+            if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+                headers.insert(HeaderName::from_static(name), value);
             }
         };
-        put("x-amzn-requestid", &self.id.uuid());
-        put("x-amzn-trace-id", &trace::header(&self.trace));
+        put("x-amzn-requestid", self.id.uuid());
+        put("x-amzn-trace-id", trace::header(&self.trace));
     }
 }
 

@@ -20,7 +20,10 @@ async fn requests_are_taken_one_by_one() {
     let text = "POST /a?b=c HTTP/1.1\r\nHost: x\r\nA: 1\r\na: 2\r\ncontent-length: 4\r\n\r\nbodyGET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let mut buffer = BytesMut::from(text);
     let Found::Request(request, last) = find(&mut buffer, BOUNDS) else { panic!("no request") };
-    assert_eq!((request.method().as_str(), request.uri().to_string(), last), ("POST", "/a?b=c".to_owned(), false));
+    assert_eq!(
+        (request.method().as_str(), request.uri().to_string(), last),
+        ("POST", "/a?b=c".to_owned(), false)
+    );
     let both: Vec<_> = request.headers().get_all("a").iter().collect();
     assert_eq!(both, ["1", "2"]);
     assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "body");

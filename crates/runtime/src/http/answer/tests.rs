@@ -21,7 +21,11 @@ fn a_head_is_read_once_it_is_whole_however_it_comes() {
             ("a".to_owned(), Bytes::from_static(b"1")),
             ("content-length".to_owned(), Bytes::from_static(b"5")),
         ];
-        assert_eq!(heads, [Head { status: 200, headers, body: Framed::Length(5), keep: false }], "steps of {step}");
+        assert_eq!(
+            heads,
+            [Head { status: 200, headers, body: Framed::Length(5), keep: false }],
+            "steps of {step}"
+        );
         assert_eq!(&buffer[..], b"hello");
     }
 }
@@ -43,7 +47,10 @@ fn b1_heads_that_two_readers_could_read_differently_are_garbled() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n\r\n", "content_length"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9999999999999999999\r\n\r\n", "content_length"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n", "transfer_encoding"),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "transfer_encoding"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "transfer_encoding",
+        ),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", "two_lengths"),
         ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "two_lengths"),
     ];
@@ -125,7 +132,12 @@ fn b1_chunks_that_two_readers_could_read_differently_are_garbled() {
         (long.as_bytes(), "chunk_line"),
     ];
     for (bytes, why) in table {
-        assert_eq!(body(Framed::Chunked, bytes, 1000), Err(Garbled(why)), "{:?}", String::from_utf8_lossy(bytes));
+        assert_eq!(
+            body(Framed::Chunked, bytes, 1000),
+            Err(Garbled(why)),
+            "{:?}",
+            String::from_utf8_lossy(bytes)
+        );
     }
     let trailers = format!("0\r\n{}\r\n", "a: b\r\n".repeat(4000));
     assert_eq!(body(Framed::Chunked, trailers.as_bytes(), 100_000), Err(Garbled("trailers")));

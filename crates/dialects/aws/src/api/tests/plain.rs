@@ -9,7 +9,9 @@ use crate::api::lambda::invoke::plain::name;
 async fn the_plain_way_answers_like_the_general_one() {
     let world = World::with_function("f").await;
     let path = "/2015-03-31/functions/f/invocations";
-    for body in [json!({"answer": [1]}).to_string(), json!({"fail": 1}).to_string(), "no json".into(), String::new()] {
+    for body in
+        [json!({"answer": [1]}).to_string(), json!({"fail": 1}).to_string(), "no json".into(), String::new()]
+    {
         for path in [path, "/2015-03-31/functions/none/invocations"] {
             let mut answers = Vec::new();
             for general in [false, true] {
@@ -45,7 +47,10 @@ fn whatever_is_more_goes_the_general_way() {
         request.parts
     };
     let plain = "/2015-03-31/functions/f-_1/invocations";
-    assert_eq!(name(&parts("POST", plain, &[("x-amz-date", "d"), ("content-type", "application/json")])), Some("f-_1"));
+    assert_eq!(
+        name(&parts("POST", plain, &[("x-amz-date", "d"), ("content-type", "application/json")])),
+        Some("f-_1")
+    );
     let long = format!("/2015-03-31/functions/{}/invocations", "f".repeat(65));
     for path in [
         "/2015-03-31/functions/f:1/invocations",
@@ -60,7 +65,9 @@ fn whatever_is_more_goes_the_general_way() {
         assert_eq!(name(&parts("POST", path, &[])), None, "{path}");
     }
     assert_eq!(name(&parts("GET", plain, &[])), None);
-    for header in ["x-amz-log-type", "x-amz-client-context", "x-amz-tenant-id", "x-amz-target", "smithy-protocol"] {
+    for header in
+        ["x-amz-log-type", "x-amz-client-context", "x-amz-tenant-id", "x-amz-target", "smithy-protocol"]
+    {
         assert_eq!(name(&parts("POST", plain, &[(header, "x")])), None, "{header}");
     }
 }

@@ -52,7 +52,8 @@ pub(super) fn head(asked: &Asked<'_>) -> HttpHead {
         }
     }
     let peer = asked.peer.ip().to_canonical().to_string();
-    let from = before.map_or_else(|| peer.clone().into(), |b| [&b, &b", "[..], peer.as_bytes()].concat().into());
+    let from =
+        before.map_or_else(|| peer.clone().into(), |b| [&b, &b", "[..], peer.as_bytes()].concat().into());
     headers.push(("x-forwarded-for".to_owned(), from));
     headers.push(("x-forwarded-proto".to_owned(), Bytes::copy_from_slice(asked.scheme.as_bytes())));
     if let Some(host) = given.get(header::HOST) {

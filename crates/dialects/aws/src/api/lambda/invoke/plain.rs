@@ -28,14 +28,18 @@ pub(in crate::api) fn name(parts: &Parts) -> Option<&str> {
     let name = path.strip_suffix("/invocations")?;
     let sound = (1..=NAME_MAX).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    let plain = sound && parts.method == Method::POST && parts.uri.query().is_none() && asks_nothing(&parts.headers);
+    let plain =
+        sound && parts.method == Method::POST && parts.uri.query().is_none() && asks_nothing(&parts.headers);
     plain.then_some(name)
 }
 
 /// No header says more than that there is an event.
 fn asks_nothing(headers: &HeaderMap) -> bool {
-    const HARMLESS: [&str; 4] = ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent"];
-    let form = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    const HARMLESS: [&str; 4] =
+        ["x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent"];
+    let form = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
     !form
         && headers.keys().map(http::HeaderName::as_str).all(|name| {
             (!name.starts_with("x-amz-") || HARMLESS.contains(&name)) && name != "smithy-protocol"
@@ -57,7 +61,11 @@ pub(in crate::api) async fn invoke(shared: &Shared, request: &Request, name: &st
     }
 }
 
-async fn replied(shared: &Shared, request: &Request, (name, id): (&str, InvocationId)) -> Result<Response, Fault> {
+async fn replied(
+    shared: &Shared,
+    request: &Request,
+    (name, id): (&str, InvocationId),
+) -> Result<Response, Fault> {
     let ctx = Ctx::new(shared, request)?;
     ctx.allowed("lambda", "Invoke")?;
     let wanted = Wanted { name: FunctionName::new(name)?, qualifier: None };
@@ -103,4 +111,3 @@ async fn answer(ctx: &Ctx<'_>, reply: Reply, (id, traced): (InvocationId, Option
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
-

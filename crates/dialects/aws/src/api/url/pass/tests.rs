@@ -60,18 +60,28 @@ fn requests_keep_what_is_the_callers_and_lose_what_is_not() {
     for name in ["connection", "x-gone", "te", "upgrade", "x-anyfn-secret"] {
         assert_eq!(value(&headers, name), None, "{name}");
     }
-    assert_eq!(value(&asked(&[("authorization", "AWS4…")], Some("1")), "authorization"), None, "a signature stays here");
+    assert_eq!(
+        value(&asked(&[("authorization", "AWS4…")], Some("1")), "authorization"),
+        None,
+        "a signature stays here"
+    );
 }
 
 #[test]
 fn answers_keep_their_status_headers_and_lengths() {
     let given = |status, length: &'static str, body: &'static str| {
-        let headers = [("content-length", length), ("set-cookie", "a=1"), ("set-cookie", "b=2"), ("bad name", "x")];
-        let headers = headers.map(|(name, value)| (name.to_owned(), Bytes::from_static(value.as_bytes()))).to_vec();
+        let headers =
+            [("content-length", length), ("set-cookie", "a=1"), ("set-cookie", "b=2"), ("bad name", "x")];
+        let headers =
+            headers.map(|(name, value)| (name.to_owned(), Bytes::from_static(value.as_bytes()))).to_vec();
         response(ReplyHead { status, headers }, ReplyBody::Whole(Bytes::from_static(body.as_bytes())))
     };
     let answer = given(201, "4", "body");
-    assert_eq!((answer.status().as_u16(), answer.headers().get("content-length")), (201, None), "counted from the body");
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers().get("content-length")),
+        (201, None),
+        "counted from the body"
+    );
     assert_eq!(answer.headers().get_all("set-cookie").iter().count(), 2);
     assert_eq!(answer.headers().len(), 2);
     assert_eq!(given(200, "99", "").headers()["content-length"], "99", "HEAD tells how long it would be");
