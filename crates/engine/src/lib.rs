@@ -37,7 +37,7 @@ use anyfn_types::{Error, Function, Invocation, Kind, Mode, Version, VersionId};
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-pub use record::{InvocationRecord, RecordQuery};
+pub use record::{InvocationRecord, RecordQuery, Result as RecordResult};
 pub use settings::{Backoff, Settings};
 
 use crate::{admit::Admission, pool::Pool, record::Recorder};

@@ -30,5 +30,5 @@ mod plan;
 mod platform_log;
 
 pub use error::Error;
-pub use interpreters::{Found, RuntimesMode};
+pub use interpreters::{Choice, Found, Interpreters, Language, Release, RuntimesMode};
 pub use lambda::{Lambda, Options};
