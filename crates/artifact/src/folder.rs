@@ -79,7 +79,9 @@ pub fn zip_dir(path: &Path, options: &ZipOptions) -> Result<Bytes, Error> {
 pub fn zip_bytes(name: &str, executable: bool, content: &[u8]) -> Result<Bytes, Error> {
     let mut writer = Writer::default();
     let added = writer.add(name, Kind::File { executable }, content).and_then(|()| writer.finish());
-    let large = |e: std::io::Error| Error::new(anyfn_types::Kind::TooLarge, "package_too_large", "the code is too large").caused_by(e);
+    let large = |e: std::io::Error| {
+        Error::new(anyfn_types::Kind::TooLarge, "package_too_large", "the code is too large").caused_by(e)
+    };
     added.map(Bytes::from).map_err(large)
 }
 

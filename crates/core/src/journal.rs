@@ -80,8 +80,7 @@ impl Journal {
             "Entries lost to back-pressure.",
             &[("journal", prefix)],
         );
-        let journal =
-            Self(Arc::new(Shared { prefix, keep, log, queue, known: Mutex::default(), dropped }));
+        let journal = Self(Arc::new(Shared { prefix, keep, log, queue, known: Mutex::default(), dropped }));
         let (weak, clock) = (Arc::downgrade(&journal.0), base.clock.clone());
         base.tasks.spawn(TaskKind::Background, "journal", async move { write(weak, messages, clock).await });
         journal

@@ -65,7 +65,17 @@ impl Gateway {
         domain: Option<String>,
     ) -> Self {
         let (bodies, meters) = (Budget::new(BODIES_BYTES), Meters::new(&base.metrics));
-        Self { base, aws, native, whisk, keys, bodies, meters, domain: domain.map(Into::into), doors: Doors::new() }
+        Self {
+            base,
+            aws,
+            native,
+            whisk,
+            keys,
+            bodies,
+            meters,
+            domain: domain.map(Into::into),
+            doors: Doors::new(),
+        }
     }
 
     /// Ends when no request is being answered; what comes meanwhile is told that the server is going.

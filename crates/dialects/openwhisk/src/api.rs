@@ -84,9 +84,7 @@ impl OpenWhisk {
             Ok(response) => response,
             Err(fault) => fault.response(&transaction),
         };
-        if let Ok(value) = HeaderValue::from_str(&transaction) {
-            response.headers_mut().insert("x-request-id", value);
-        }
+        name(&mut response, &transaction);
         response
     }
 
@@ -94,13 +92,19 @@ impl OpenWhisk {
     pub fn refuse(&self, error: &Error) -> Response {
         let mut told = Error::new(error.kind, error.code, error.public.clone());
         told.blame = error.blame;
-        Fault::from(told).response(&self.0.base.random.label(32))
+        let transaction = self.0.base.random.label(32);
+        let mut response = Fault::from(told).response(&transaction);
+        name(&mut response, &transaction);
+        response
     }
 
     async fn route(&self, request: &Request, transaction: &str) -> Result<Response> {
-        let path = request.parts.uri.path().trim_end_matches('/');
-        let segments: Vec<String> = path.split('/').skip(1).map(query::decode).collect();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments: Vec<String> = request.parts.uri.path().split('/').skip(1).map(query::decode).collect();
+        let mut segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        // `actions/pkg/` lists a package; elsewhere a slash at the end says nothing.
+        if segments.last() == Some(&"") && !matches!(segments.as_slice(), [_, _, _, _, "actions", _, _]) {
+            segments.pop();
+        }
         let method = &request.parts.method;
         match (method, segments.as_slice()) {
             (&Method::GET, ["api", "v1"]) => return Ok(anyfn_web::json(StatusCode::OK, &info())),
@@ -117,9 +121,7 @@ impl OpenWhisk {
                 return Ok(anyfn_web::json(StatusCode::OK, &json!([who.namespace])));
             }
             [_, _, _, OWN, rest @ ..] => (who.namespace.clone(), rest),
-            [_, _, _, named, rest @ ..] => {
-                (Namespace::new(*named).map_err(|_| Fault::not_found())?, rest)
-            }
+            [_, _, _, named, rest @ ..] => (Namespace::new(*named).map_err(|_| Fault::not_found())?, rest),
             _ => return Err(Fault::method()),
         };
         let query = Query::parse(request.parts.uri.query().unwrap_or_default());
@@ -139,6 +141,12 @@ impl OpenWhisk {
     }
 }
 
+fn name(response: &mut Response, transaction: &str) {
+    if let Ok(value) = HeaderValue::from_str(transaction) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+}
+
 /// The caller's own, if it gives one that can be shown again.
 fn transaction(shared: &Shared, request: &Request) -> String {
     let given = request.parts.headers.get("x-request-id").and_then(|value| value.to_str().ok());
@@ -149,7 +157,9 @@ fn transaction(shared: &Shared, request: &Request) -> String {
 impl Ctx<'_> {
     async fn dispatch(&self, method: &Method, rest: &[&str]) -> Result<Response> {
         match (method, rest) {
-            (&Method::GET, ["limits"]) => self.own().map(|()| anyfn_web::json(StatusCode::OK, &self.limits())),
+            (&Method::GET, ["limits"]) => {
+                self.own().map(|()| anyfn_web::json(StatusCode::OK, &self.limits()))
+            }
             (&Method::GET, ["actions"]) => self.list_actions(None).await,
             (&Method::GET, ["actions", package, ""]) => self.list_actions(Some(package)).await,
             (_, ["actions", name @ ..]) if (1..=2).contains(&name.len()) => {
@@ -200,8 +210,10 @@ impl Ctx<'_> {
 }
 
 fn info() -> Value {
-    let kind = |kind: &str, default: bool| json!({ "kind": kind, "default": default, "deprecated": false, "attached": true,
-        "requireMain": false, "image": "none" });
+    let kind = |kind: &str, default: bool| {
+        json!({ "kind": kind, "default": default, "deprecated": false, "attached": true,
+        "requireMain": false, "image": "none" })
+    };
     json!({
         "api_paths": ["/api/v1"],
         "description": "anyfn, in OpenWhisk's words",

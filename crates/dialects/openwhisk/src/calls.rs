@@ -106,7 +106,13 @@ impl Shared {
     }
 
     /// Ends when the activation has, or when it is on disk, as `how` says.
-    pub(crate) async fn call(self: &Arc<Self>, who: &Who, found: &Found, given: Value, how: How) -> Result<Called> {
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        who: &Who,
+        found: &Found,
+        given: Value,
+        how: How,
+    ) -> Result<Called> {
         self.begin(who, found, given, how)?.1.await
     }
 
@@ -171,9 +177,8 @@ impl Shared {
             }
         };
         let namespace = note.namespace.as_ref().unwrap_or(&found.function.namespace);
-        if let Some(kept) = self.journal.recent(namespace, id.0).filter(|_| found.is_ours())
-            && let Ok(activation) = serde_json::from_slice(&kept)
-        {
+        let kept = if found.is_ours() { self.journal.get(namespace, id.0).await? } else { None };
+        if let Some(activation) = kept.and_then(|kept| serde_json::from_slice(&kept).ok()) {
             return Ok(Called::Ended(Box::new(activation)));
         }
         let ended = ended(reply).await;

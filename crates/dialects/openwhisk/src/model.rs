@@ -124,7 +124,8 @@ impl Meta {
             memory: config.memory_mib.into(),
             ..ActionLimits::default()
         };
-        let annotations = vec![KeyValue::new("exec", kind.clone()), KeyValue::new("anyfn-contract", "lambda")];
+        let annotations =
+            vec![KeyValue::new("exec", kind.clone()), KeyValue::new("anyfn-contract", "lambda")];
         let main = Some(config.handler.clone());
         Self {
             version: 1,
@@ -176,7 +177,8 @@ pub(crate) struct Common {
     pub(crate) updated: Millis,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Binding {
     pub(crate) namespace: String,
     pub(crate) name: String,

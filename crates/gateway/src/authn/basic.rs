@@ -30,6 +30,10 @@ impl Keys {
     /// `unauthenticated`, `too_many_wrong_keys`.
     pub(super) fn basic(&self, parts: &Parts, peer: SocketAddr) -> Result<Identity, Error> {
         let (user, password) = pair(parts).unwrap_or_default();
-        self.keyed(&format!("Bearer {user}.{password}"), peer, "the user is a key's id, the password its secret")
+        self.keyed(
+            &format!("Bearer {user}.{password}"),
+            peer,
+            "the user is a key's id, the password its secret",
+        )
     }
 }

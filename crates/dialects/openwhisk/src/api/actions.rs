@@ -11,7 +11,10 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Ctx, code::{Exec, Source}};
+use super::{
+    Ctx,
+    code::{Exec, Source},
+};
 use crate::{
     contract,
     fault::{Fault, Result},
@@ -70,7 +73,10 @@ impl Ctx<'_> {
         let mut all = self.all_actions(&home.namespace).await?;
         all.retain(|(action, _)| package.is_none() || action.package == home.package);
         if self.query.flag("count", false)? {
-            return Ok(anyfn_web::json(StatusCode::OK, &json!({ "actions": all.len().saturating_sub(skip) })));
+            return Ok(anyfn_web::json(
+                StatusCode::OK,
+                &json!({ "actions": all.len().saturating_sub(skip) }),
+            ));
         }
         // The newest first, as their lists are.
         all.sort_by_key(|(_, function)| std::cmp::Reverse(function.latest.modified));
@@ -83,7 +89,9 @@ impl Ctx<'_> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = self.shared.registry.list(namespace, after.as_deref(), PAGE).await?;
-            all.extend(page.items.into_iter().filter_map(|f| ActionName::of(&f.name).map(|action| (action, f))));
+            all.extend(
+                page.items.into_iter().filter_map(|f| ActionName::of(&f.name).map(|action| (action, f))),
+            );
             after = page.next;
             if after.is_none() {
                 return Ok(all);
@@ -221,7 +229,8 @@ impl Ctx<'_> {
     /// Of a sequence, with their namespaces; all must be there, and none may lead back to it.
     async fn components(&self, full: &FullName, exec: &Exec) -> Result<Vec<String>> {
         let own = &self.who.namespace;
-        let names = exec.components()?.iter().map(|name| FullName::parse(name)).collect::<Result<Vec<_>>>()?;
+        let names =
+            exec.components()?.iter().map(|name| FullName::parse(name)).collect::<Result<Vec<_>>>()?;
         let me = full.qualified(own);
         let mut left: Vec<FullName> = names.clone();
         let (mut seen, mut atoms) = (0, 0);
@@ -256,7 +265,10 @@ impl Ctx<'_> {
             runtime,
             handler: meta.main.clone().unwrap_or_else(|| "main".to_owned()),
             command: Vec::new(),
-            description: model::annotation(&meta.annotations, "description").as_str().unwrap_or_default().to_owned(),
+            description: model::annotation(&meta.annotations, "description")
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             role: format!("arn:aws:iam::{account}:role/anyfn"),
             env: Default::default(),
             memory_mib: u32::try_from(meta.limits.memory).unwrap_or(u32::MAX),

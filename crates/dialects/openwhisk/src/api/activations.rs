@@ -28,7 +28,9 @@ impl Filter {
         let path = || one.annotations.iter().find(|a| a.key == "path").and_then(|a| a.value.as_str());
         let named = match self.name.as_deref() {
             None => true,
-            Some(name) if name.contains('/') => path().is_some_and(|p| p.split_once('/').is_some_and(|(_, p)| p == name)),
+            Some(name) if name.contains('/') => {
+                path().is_some_and(|p| p.split_once('/').is_some_and(|(_, p)| p == name))
+            }
             Some(name) => one.name == name,
         };
         named && (self.since..=self.upto).contains(&one.start)
@@ -65,14 +67,16 @@ impl Ctx<'_> {
                 break;
             }
         }
-        let answer = if count { json!({ "activations": seen.saturating_sub(skip) }) } else { Value::Array(shown) };
+        let answer =
+            if count { json!({ "activations": seen.saturating_sub(skip) }) } else { Value::Array(shown) };
         Ok(anyfn_web::json(StatusCode::OK, &answer))
     }
 
     async fn activation(&self, id: &str) -> Result<Activation> {
         self.own()?;
         let Some(id) = parse_id(id) else {
-            let text = format!("The activation id is not valid. It has 32 hexadecimal digits, not {}.", id.len());
+            let text =
+                format!("The activation id is not valid. It has 32 hexadecimal digits, not {}.", id.len());
             return Err(Fault::invalid(text));
         };
         if let Some(kept) = self.shared.journal.get(&self.namespace, id.0).await? {

@@ -48,7 +48,9 @@ impl Exec {
         let kind = self.kind()?;
         let code = match &self.code {
             Some(Value::String(code)) => code,
-            Some(_) => return Err(Fault::invalid("The request content was malformed:\ncode must be a string")),
+            Some(_) => {
+                return Err(Fault::invalid("The request content was malformed:\ncode must be a string"));
+            }
             None => return Err(self.no_code()),
         };
         if code.len() as u64 > CODE_BYTES {
@@ -63,7 +65,9 @@ impl Exec {
         if is_executable(&kind) || kind == BLACKBOX {
             // A script with an interpreter's line is an executable too.
             if !code.starts_with("#!") {
-                let text = format!("kind '{kind}' takes an executable or a zip with `{EXECUTABLE}`, in base64; sources are not compiled here yet");
+                let text = format!(
+                    "kind '{kind}' takes an executable or a zip with `{EXECUTABLE}`, in base64; sources are not compiled here yet"
+                );
                 return Err(Fault::invalid(text));
             }
             let zip = zip_bytes(EXECUTABLE, true, code.as_bytes())?;
@@ -89,14 +93,18 @@ impl Exec {
             Some(image) => Fault::invalid(format!(
                 "container images (`{image}`) cannot be run yet: send the executable as `code`, with kind `blackbox` or `native`"
             )),
-            None => Fault::invalid("The request content was malformed:\n'code' must be a string or attachment object defined in 'exec'"),
+            None => Fault::invalid(
+                "The request content was malformed:\n'code' must be a string or attachment object defined in 'exec'",
+            ),
         }
     }
 
     pub(crate) fn components(&self) -> Result<Vec<String>> {
         let components = self.components.clone().unwrap_or_default();
         if components.is_empty() {
-            return Err(Fault::invalid("The request content was malformed:\n'components' must be defined for sequence kind"));
+            return Err(Fault::invalid(
+                "The request content was malformed:\n'components' must be defined for sequence kind",
+            ));
         }
         if components.len() > SEQUENCE_MAX {
             return Err(Fault::invalid("Too many actions in the sequence."));

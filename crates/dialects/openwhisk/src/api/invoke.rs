@@ -30,7 +30,9 @@ impl Ctx<'_> {
         let result_only = self.query.flag("result", false)?;
         let wait_ms = self.query.number("timeout")?.unwrap_or(WAIT_MS);
         if !(1..=WAIT_MS).contains(&wait_ms) {
-            let text = format!("The query parameter 'timeout' was malformed:\n{wait_ms} is not within 1 to {WAIT_MS}.");
+            let text = format!(
+                "The query parameter 'timeout' was malformed:\n{wait_ms} is not within 1 to {WAIT_MS}."
+            );
             return Err(Fault::invalid(text));
         }
         let how = How { wait, ..How::default() };

@@ -26,7 +26,8 @@ impl Ctx<'_> {
         if self.namespace != self.who.namespace {
             let mut all = self.all::<Package>(PACKAGES).await?;
             all.retain(|(_, package)| package.common.publish);
-            return self.page("packages", all.iter().map(|(name, one)| self.package_json(name, one)).collect());
+            return self
+                .page("packages", all.iter().map(|(name, one)| self.package_json(name, one)).collect());
         }
         let all = self.all::<Package>(PACKAGES).await?;
         self.page("packages", all.iter().map(|(name, one)| self.package_json(name, one)).collect())
@@ -104,7 +105,10 @@ impl Ctx<'_> {
         if one.binding.is_none() {
             let actions = self.actions_of(&self.namespace, Some(name)).await?;
             if !actions.is_empty() && !self.query.flag("force", false)? {
-                let text = format!("Package not empty (contains {} entities). Set force param or delete package contents.", actions.len());
+                let text = format!(
+                    "Package not empty (contains {} entities). Set force param or delete package contents.",
+                    actions.len()
+                );
                 return Err(Fault::conflict(text));
             }
             for (_, function) in actions {

@@ -106,7 +106,8 @@ impl Ctx<'_> {
         let action = FullName::parse(&one.action)?;
         let found = self.shared.find(&self.who.namespace, &action).await;
         found.map_err(|_| Fault::not_found())?;
-        let active = was.as_ref().is_none_or(|(_, active)| *active) && put.status.as_deref() != Some("inactive");
+        let active =
+            was.as_ref().is_none_or(|(_, active)| *active) && put.status.as_deref() != Some("inactive");
         let link = Link { action: one.action.clone(), active };
         let there = self.link(&one.trigger, name, link).await?;
         if !there {

@@ -25,7 +25,10 @@ impl Ctx<'_> {
         let mut shown = self.common_json(name, &one.common);
         let rule = |(rule, link): (&String, &Link)| {
             let status = if link.active { "active" } else { "inactive" };
-            (format!("{}/{rule}", self.namespace), json!({ "action": action_json(&link.action), "status": status }))
+            (
+                format!("{}/{rule}", self.namespace),
+                json!({ "action": action_json(&link.action), "status": status }),
+            )
         };
         shown["rules"] = Value::Object(one.rules.iter().map(rule).collect::<Map<String, Value>>());
         shown["limits"] = json!({});

@@ -27,15 +27,8 @@ use crate::{
 
 /// How long a page is waited for.
 const WAIT: Duration = Duration::from_secs(60);
-const METHODS: [Method; 7] = [
-    Method::GET,
-    Method::DELETE,
-    Method::POST,
-    Method::PUT,
-    Method::HEAD,
-    Method::OPTIONS,
-    Method::PATCH,
-];
+const METHODS: [Method; 7] =
+    [Method::GET, Method::DELETE, Method::POST, Method::PUT, Method::HEAD, Method::OPTIONS, Method::PATCH];
 const ALLOWED_METHODS: &str = "OPTIONS, GET, DELETE, POST, PUT, HEAD, PATCH";
 const ALLOWED_HEADERS: &str = "Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent";
 
@@ -49,7 +42,12 @@ pub(super) struct Page<'a> {
 }
 
 impl OpenWhisk {
-    pub(super) async fn web(&self, request: &Request, page: &Page<'_>, transaction: &str) -> Result<Response> {
+    pub(super) async fn web(
+        &self,
+        request: &Request,
+        page: &Page<'_>,
+        transaction: &str,
+    ) -> Result<Response> {
         let namespace = Namespace::new(page.namespace).map_err(|_| Fault::not_found())?;
         if !METHODS.contains(&request.parts.method) {
             return Err(Fault::method());
@@ -67,13 +65,17 @@ impl OpenWhisk {
             return Ok(cors(anyfn_web::text(StatusCode::OK, "text/plain", ""), &request.parts.headers));
         }
         let user = self.user(request, &found)?;
-        let who = Who { subject: namespace.to_string(), transaction: transaction.to_owned(), namespace: namespace.clone() };
+        let who = Who {
+            subject: namespace.to_string(),
+            transaction: transaction.to_owned(),
+            namespace: namespace.clone(),
+        };
         let query = Query::parse(request.parts.uri.query().unwrap_or_default());
         let ctx = Ctx { shared: &self.0, request, query, who, namespace };
         // An extension that shapes the result takes what is below it as a way into the result.
         let raw_path = request.parts.uri.path().split('/').skip(7).map(decode).collect::<Vec<_>>();
         let path = if raw_path.is_empty() { String::new() } else { format!("/{}", raw_path.join("/")) };
-        let answer = ctx.page(&found, user, &path, (extension, page.below)).await;
+        let answer = ctx.show(&found, user, &path, (extension, page.below)).await;
         let answer = answer.unwrap_or_else(|fault| fault.response(transaction));
         Ok(if custom { answer } else { cors(answer, &request.parts.headers) })
     }
@@ -81,7 +83,8 @@ impl OpenWhisk {
     /// The caller's namespace, if there is one; whoever the action does not serve is refused.
     fn user(&self, request: &Request, found: &Found) -> Result<Option<String>> {
         let known = !request.caller.account.is_empty();
-        let user = || namespace_of(&request.caller.account, &self.0.home).map(|namespace| namespace.to_string());
+        let user =
+            || namespace_of(&request.caller.account, &self.0.home).map(|namespace| namespace.to_string());
         match annotation(&found.meta.annotations, "require-whisk-auth") {
             Value::Bool(true) if !known => return Err(Fault::unauthorized()),
             Value::Null | Value::Bool(_) => {}
@@ -99,7 +102,7 @@ impl OpenWhisk {
 }
 
 impl Ctx<'_> {
-    async fn page(
+    async fn show(
         &self,
         found: &Found,
         user: Option<String>,
@@ -118,7 +121,7 @@ impl Ctx<'_> {
             // What an action says when it fails may be a page too.
             Status::ApplicationError => answer::shaped(extension, &activation.result["error"], &[]),
             Status::DeveloperError => Err(Fault::invalid("There was an error processing your request.")),
-            Status::InternalError => Err(Error::new(Kind::Internal, "activation_broken", "").into()),
+            Status::InternalError => Err(Error::new(Kind::Internal, "invocation_lost", "").into()),
         };
         let answer = answer.unwrap_or_else(|fault| fault.response(&self.who.transaction));
         Ok(with_id(answer, activation.id))

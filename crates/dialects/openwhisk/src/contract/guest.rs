@@ -179,9 +179,9 @@ impl Action {
             Speech::Lines { launcher: false } => Init::Ready,
             Speech::Lines { launcher: true } => match self.process.hear(until, LINE_BYTES).await {
                 Said::Line(line) if !line.starts_with(b"!") => Init::Ready,
-                Said::Line(line) => Init::Failed(
-                    serde_json::from_slice(&line[1..]).unwrap_or_else(|_| NO_INIT.to_owned()),
-                ),
+                Said::Line(line) => {
+                    Init::Failed(serde_json::from_slice(&line[1..]).unwrap_or_else(|_| NO_INIT.to_owned()))
+                }
                 Said::Ended(exit) if exit.out_of_memory => Init::Failed(NO_MEMORY.to_owned()),
                 Said::Ended(_) | Said::TooLong(_) => Init::Failed(NO_INIT.to_owned()),
                 Said::Late => return,
@@ -212,7 +212,9 @@ impl Action {
         self.web = Some(web);
         Some(match heard {
             Heard::Answer(200, _) => Init::Ready,
-            Heard::Answer(_, body) => Init::Failed(Ended::reason(&body).unwrap_or_else(|| NO_INIT.to_owned())),
+            Heard::Answer(_, body) => {
+                Init::Failed(Ended::reason(&body).unwrap_or_else(|| NO_INIT.to_owned()))
+            }
             Heard::Ended(exit) if exit.out_of_memory => Init::Failed(NO_MEMORY.to_owned()),
             Heard::Late => Init::Failed(format!(
                 "The action exceeded its time limits of {} milliseconds during initialization.",
@@ -226,7 +228,9 @@ impl Action {
         let Some(web) = &mut self.web else { return Ended::developer(NO_RUN) };
         let ended = match web.post(&mut self.process, ("/run", body), deadline, LINE_BYTES).await {
             Heard::Answer(200, body) => Ended::answered(&body),
-            Heard::Answer(_, body) => Ended::developer(Ended::reason(&body).unwrap_or_else(|| NO_JSON.to_owned())),
+            Heard::Answer(_, body) => {
+                Ended::developer(Ended::reason(&body).unwrap_or_else(|| NO_JSON.to_owned()))
+            }
             Heard::TooLong(bytes) => return Ended { retire: true, ..Ended::too_large(bytes) },
             Heard::Ended(exit) => return Ended::exited(&exit, NO_RUN),
             Heard::Late => return Ended::late(self.timeout(), false),
@@ -309,7 +313,11 @@ impl Action {
             KeyValue::new("path", format!("{}/{name}", call.namespace)),
             KeyValue::new("waitTime", start.saturating_sub(call.accepted)),
             KeyValue::new("kind", self.meta.kind.clone()),
-            KeyValue::new("timeout", matches!(ended.status, Status::DeveloperError) && took >= Duration::from_millis(self.timeout())),
+            KeyValue::new(
+                "timeout",
+                matches!(ended.status, Status::DeveloperError)
+                    && took >= Duration::from_millis(self.timeout()),
+            ),
             KeyValue::new("limits", self.meta.limits_json()),
         ];
         annotations.extend(init.map(|init| KeyValue::new("initTime", millis(init))));

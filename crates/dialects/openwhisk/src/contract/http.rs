@@ -74,7 +74,8 @@ impl Web {
         limit: usize,
     ) -> Heard {
         let request = async {
-            let request = http::Request::post(path).header("host", "action").header("content-type", "application/json");
+            let request =
+                http::Request::post(path).header("host", "action").header("content-type", "application/json");
             let Ok(request) = request.body(Full::new(body)) else { return Heard::Broken };
             if self.0.ready().await.is_err() {
                 return Heard::Broken;
@@ -83,7 +84,7 @@ impl Web {
             let mut bytes = BytesMut::new();
             while let Some(frame) = answer.body_mut().frame().await {
                 let Ok(frame) = frame else { return Heard::Broken };
-                bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+                bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| &data[..]));
                 if bytes.len() > limit {
                     return Heard::TooLong(bytes.len() as u64);
                 }

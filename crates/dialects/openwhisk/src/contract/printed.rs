@@ -69,7 +69,9 @@ impl Printed {
         if self.printed > self.allowed {
             if before <= self.allowed {
                 let allowed = self.allowed;
-                self.say(&format!("Logs were truncated because the total bytes size exceeds the limit of {allowed} bytes."));
+                self.say(&format!(
+                    "Logs were truncated because the total bytes size exceeds the limit of {allowed} bytes."
+                ));
             }
             return;
         }
@@ -108,7 +110,9 @@ impl Printed {
         (self.kept, self.printed) = (0, 0);
         let mut lines = std::mem::take(&mut self.lines);
         if lost {
-            lines.push(format!("An activation keeps {KEPT_BYTES} bytes of its log; all of it is in the log of the function."));
+            lines.push(format!(
+                "An activation keeps {KEPT_BYTES} bytes of its log; all of it is in the log of the function."
+            ));
         }
         lines
     }

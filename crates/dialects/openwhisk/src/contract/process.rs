@@ -58,7 +58,7 @@ impl Process {
         with: &BringUp,
         (plan, launchers): (&Plan, &Path),
         env: Vec<(String, String)>,
-        printed: Printed,
+        mut printed: Printed,
     ) -> Result<Self, Error> {
         let (their_input, input) = io::pipe().map_err(broken)?;
         let (answers, their_answers) = io::pipe().map_err(broken)?;
@@ -72,7 +72,18 @@ impl Process {
         let receiver = |pipe: io::PipeReader| Receiver::from_owned_fd(OwnedFd::from(pipe)).map_err(broken);
         let sandbox = with.isolation.create(plan::sandbox(with, plan, launchers)).await?;
         let spec = ProcessSpec { argv: plan.argv.clone(), env, cwd: "/var/task".to_owned(), fds };
-        sandbox.spawn(spec).await?;
+        let spawned = sandbox.spawn(spec).await;
+        let mut exit = None;
+        if let Err(error) = spawned {
+            // What the platform starts of its own is there; what a package brings may be for another machine.
+            if plan.speech == (Speech::Lines { launcher: true }) {
+                return Err(error);
+            }
+            printed.say(
+                "The executable could not be started: is it one of this machine, with its executable bit?",
+            );
+            exit = Some(Exit { process: None, kind: ExitKind::Code(127), out_of_memory: false });
+        }
         Ok(Self {
             clock,
             sandbox,
@@ -82,7 +93,7 @@ impl Process {
             answers: (plan.speech != Speech::Http).then(|| receiver(answers)).transpose()?,
             buffer: BytesMut::new(),
             streams: [Some(receiver(out)?), Some(receiver(err)?)],
-            exit: None,
+            exit,
         })
     }
 

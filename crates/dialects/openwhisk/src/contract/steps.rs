@@ -137,7 +137,11 @@ impl Sequence {
 
 #[async_trait]
 impl Guest for Sequence {
-    async fn invoke(&mut self, call: &Invocation, _: Option<Instant>) -> std::result::Result<Reply, InvokeError> {
+    async fn invoke(
+        &mut self,
+        call: &Invocation,
+        _: Option<Instant>,
+    ) -> std::result::Result<Reply, InvokeError> {
         let note = Note::read(&call.invoked_as);
         let mut steps = Steps::new(&self.shared, call, &note);
         let mut ended = Ended::success(serde_json::from_slice(&call.body).unwrap_or_else(|_| json!({})));
@@ -238,7 +242,9 @@ impl Conductor {
             let mut next = match steps.step(&action, params).await {
                 // The conductor hears of failures of what it called.
                 Ok(ended) => ended.result,
-                Err(_) => json!({ "error": format!("Failed to resolve action with name '{action}' during composition.") }),
+                Err(_) => {
+                    json!({ "error": format!("Failed to resolve action with name '{action}' during composition.") })
+                }
             };
             if let Some(next) = next.as_object_mut() {
                 next.extend(state);
@@ -251,7 +257,11 @@ impl Conductor {
 
 #[async_trait]
 impl Guest for Conductor {
-    async fn invoke(&mut self, call: &Invocation, _: Option<Instant>) -> std::result::Result<Reply, InvokeError> {
+    async fn invoke(
+        &mut self,
+        call: &Invocation,
+        _: Option<Instant>,
+    ) -> std::result::Result<Reply, InvokeError> {
         let note = Note::read(&call.invoked_as);
         let shared = self.action.shared().clone();
         let mut steps = Steps::new(&shared, call, &note);

@@ -47,9 +47,13 @@ fn the_user_picks_the_namespace() {
 #[test]
 fn full_names() {
     let own = Namespace::new("me").unwrap();
-    for (text, full) in
-        [("a", "/me/a"), ("p/a", "/me/p/a"), ("/_/a", "/me/a"), ("/you/p/a", "/you/p/a"), ("/you/a", "/you/a")]
-    {
+    for (text, full) in [
+        ("a", "/me/a"),
+        ("p/a", "/me/p/a"),
+        ("/_/a", "/me/a"),
+        ("/you/p/a", "/you/p/a"),
+        ("/you/a", "/you/a"),
+    ] {
         assert_eq!(FullName::parse(text).unwrap().qualified(&own), full);
     }
     for text in ["/a", "a/b/c/d", "/you/p/a/x", "", "/"] {

@@ -74,7 +74,9 @@ pub(super) fn shaped(extension: Extension, result: &Value, below: &[&str]) -> Re
         (Extension::Svg, Value::String(page)) => text("image/svg+xml", page),
         (Extension::Svg, _) => Err(invalid("image/svg+xml")),
         (_, Value::String(page)) => text("text/plain; charset=utf-8", page),
-        (_, other) => text("text/plain; charset=utf-8", &serde_json::to_string_pretty(other).unwrap_or_default()),
+        (_, other) => {
+            text("text/plain; charset=utf-8", &serde_json::to_string_pretty(other).unwrap_or_default())
+        }
     }
 }
 
@@ -127,9 +129,21 @@ fn http(result: &Value) -> Result<Response> {
 /// Media types whose bodies are sent as base64.
 fn is_binary(media: &str) -> bool {
     let media = media.split(';').next().unwrap_or_default().trim();
-    let text = ["application/json", "application/javascript", "application/xml", "application/x-www-form-urlencoded",
-        "image/svg+xml", "application/graphql", "application/rtf", "message/http"];
-    !(media.is_empty() || media.starts_with("text/") || media.ends_with("+json") || media.ends_with("+xml") || text.contains(&media))
+    let text = [
+        "application/json",
+        "application/javascript",
+        "application/xml",
+        "application/x-www-form-urlencoded",
+        "image/svg+xml",
+        "application/graphql",
+        "application/rtf",
+        "message/http",
+    ];
+    !(media.is_empty()
+        || media.starts_with("text/")
+        || media.ends_with("+json")
+        || media.ends_with("+xml")
+        || text.contains(&media))
 }
 
 #[cfg(test)]

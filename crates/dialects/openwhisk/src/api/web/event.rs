@@ -12,17 +12,28 @@ use crate::{
     model::flag,
 };
 
-const RESERVED: [&str; 6] = ["__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"];
+const RESERVED: [&str; 6] =
+    ["__ow_method", "__ow_headers", "__ow_path", "__ow_user", "__ow_query", "__ow_body"];
 
 /// The type without its parameters, in lower case.
 fn media(request: &Request) -> String {
-    let text = request.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text =
+        request.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn textual(media: &str) -> bool {
-    let known = ["application/json", "application/x-www-form-urlencoded", "application/xml", "application/javascript"];
-    media.is_empty() || media.starts_with("text/") || media.ends_with("+json") || media.ends_with("+xml") || known.contains(&media)
+    let known = [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "application/javascript",
+    ];
+    media.is_empty()
+        || media.starts_with("text/")
+        || media.ends_with("+json")
+        || media.ends_with("+xml")
+        || known.contains(&media)
 }
 
 /// Text as it is, anything else in base64.

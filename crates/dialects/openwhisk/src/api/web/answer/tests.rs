@@ -8,7 +8,8 @@ async fn shown(extension: Extension, result: Value, below: &[&str]) -> (u16, Str
         Err(fault) => (fault.status.as_u16(), String::new(), fault.text),
         Ok(response) => {
             let (parts, body) = response.into_parts();
-            let kind = parts.headers.get(CONTENT_TYPE).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+            let kind =
+                parts.headers.get(CONTENT_TYPE).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
             let body = body.collect().await.unwrap().to_bytes();
             (parts.status.as_u16(), kind, String::from_utf8_lossy(&body).into_owned())
         }
