@@ -140,3 +140,6 @@ impl Shared {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -453,3 +453,6 @@ impl Guest for Action {
         self.process.destroy().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -291,3 +291,6 @@ impl Guest for Conductor {
         Box::new(self.action).retire(reason).await;
     }
 }
+
+#[cfg(test)]
+mod tests;
