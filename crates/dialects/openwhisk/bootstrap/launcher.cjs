@@ -1,6 +1,7 @@
 'use strict';
-// One line of JSON in on descriptor 0, one line out on descriptor 3. A line that begins with `!` is the platform's word for
-// a developer's error. The first line out is {"ok":true}, or `!` with the reason why the code could not be loaded.
+// One line of JSON in on descriptor 0, one line out on descriptor 3: the activation's id, so that what the action's own code
+// writes there answers nothing, and its result, or `!` and the reason of a developer's error. The first line out is
+// {"ok":true}, or `!` with the reason why the code could not be loaded.
 const fs = require('fs');
 const path = require('path');
 const Module = require('module');
@@ -108,7 +109,7 @@ async function serve() {
   const call = async (line) => {
     const { value, ...facts } = JSON.parse(line);
     for (const [key, fact] of Object.entries(facts)) process.env[`__OW_${key.toUpperCase()}`] = String(fact);
-    say(await run(main, value));
+    say(`${facts.activation_id} ${await run(main, value)}`);
   };
   process.stdin.on('data', (chunk) => {
     let from = 0;

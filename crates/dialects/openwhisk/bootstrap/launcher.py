@@ -1,5 +1,6 @@
-# One line of JSON in on descriptor 0, one line out on descriptor 3. A line that begins with `!` is the platform's word for
-# a developer's error. The first line out is {"ok":true}, or `!` with the reason why the code could not be loaded.
+# One line of JSON in on descriptor 0, one line out on descriptor 3: the activation's id, so that what the action's own code
+# writes there answers nothing, and its result, or `!` and the reason of a developer's error. The first line out is
+# {"ok":true}, or `!` with the reason why the code could not be loaded.
 import json
 import os
 import sys
@@ -88,7 +89,7 @@ def serve():
             os.environ["__OW_" + key.upper()] = str(fact)
         answer = run(main, value)
         flushed()
-        say(answer)
+        say(f"{facts['activation_id']} {answer}")
 
 
 serve()

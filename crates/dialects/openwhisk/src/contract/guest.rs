@@ -277,13 +277,26 @@ impl Action {
         }
         let mut line = line.to_string().into_bytes();
         line.push(b'\n');
+        if self.process.spoke() {
+            return Ended::developer(NO_RUN);
+        }
         self.process.say(line.into());
         match self.process.hear(deadline, LINE_BYTES).await {
-            Said::Line(line) => Ended::answered(&line),
+            Said::Line(line) => self.answered(call, &line),
             Said::TooLong(bytes) => Ended { retire: true, ..Ended::too_large(bytes) },
             Said::Ended(exit) => Ended::exited(&exit, NO_RUN),
             Said::Late => Ended::late(self.timeout(), false),
         }
+    }
+
+    /// Our launchers say whose answer it is: what the action's own code writes to their descriptor is none.
+    fn answered(&self, call: &Invocation, line: &[u8]) -> Ended {
+        if self.speech == (Speech::Lines { launcher: false }) {
+            return Ended::answered(line);
+        }
+        let id = id_text(call.id);
+        let answer = line.strip_prefix(id.as_bytes()).and_then(|rest| rest.strip_prefix(b" "));
+        answer.map_or_else(|| Ended::developer(NO_JSON), Ended::answered)
     }
 
     fn deadline_ms(&self, deadline: Option<Instant>) -> u64 {
@@ -426,6 +439,7 @@ impl Guest for Action {
     }
 
     async fn settled(&mut self) -> bool {
+        self.usable &= !self.process.spoke();
         self.usable
     }
 

@@ -1,6 +1,6 @@
 //! One action's process: lines in, lines out, what it prints, how it ends.
 
-use std::{io, os::fd::OwnedFd, path::Path};
+use std::{io, os::fd::OwnedFd, path::Path, time::Duration};
 
 use anyfn_base::{Clock, Instant};
 use anyfn_core::ports::{BringUp, Exit, ExitKind, ProcessSpec, Sandbox};
@@ -16,6 +16,8 @@ use super::{
 const READ: usize = 16 * 1024;
 /// Reads of one drain, so that a flood cannot hold an answer back.
 const DRAIN_READS: usize = 256;
+/// How long the end of a process that closed its answers may take to arrive.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 pub(crate) struct Process {
     clock: Clock,
@@ -27,6 +29,8 @@ pub(crate) struct Process {
     answers: Option<Receiver>,
     buffer: BytesMut,
     streams: [Option<Receiver>; 2],
+    /// It will not answer any more.
+    closed: bool,
     exit: Option<Exit>,
 }
 
@@ -93,6 +97,7 @@ impl Process {
             answers: (plan.speech != Speech::Http).then(|| receiver(answers)).transpose()?,
             buffer: BytesMut::new(),
             streams: [Some(receiver(out)?), Some(receiver(err)?)],
+            closed: false,
             exit,
         })
     }
@@ -115,6 +120,11 @@ impl Process {
             }
             if let Some(exit) = self.exit {
                 return Said::Ended(exit);
+            }
+            if self.closed {
+                let exit = self.exit_soon().await;
+                self.last_words(exit);
+                continue;
             }
             let late = async {
                 match deadline {
@@ -141,10 +151,18 @@ impl Process {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Ok(0) | Err(_) => {
                 self.answers = None;
-                let closed = Exit { process: None, kind: ExitKind::Code(0), out_of_memory: false };
-                self.exit.get_or_insert(closed);
+                self.closed = true;
             }
             Ok(_) => {}
+        }
+    }
+
+    /// It closed its answers; how it ends, which should follow at once, says why.
+    async fn exit_soon(&self) -> Option<Exit> {
+        let closed = Exit { process: None, kind: ExitKind::Code(0), out_of_memory: false };
+        tokio::select! {
+            exit = self.sandbox.next_exit() => exit,
+            () = self.clock.sleep(LAST_WORDS) => Some(closed),
         }
     }
 
@@ -177,6 +195,17 @@ impl Process {
                 Err(_) => *slot = None,
             }
         }
+    }
+
+    /// It said something that nobody asked for.
+    pub(crate) fn spoke(&mut self) -> bool {
+        if let Some(pipe) = &self.answers {
+            let mut buffer = [0; 64];
+            if let Ok(read) = rustix::io::read(pipe, &mut buffer) {
+                self.buffer.extend_from_slice(&buffer[..read]);
+            }
+        }
+        !self.buffer.is_empty()
     }
 
     /// Takes what was printed so far.
