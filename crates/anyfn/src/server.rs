@@ -25,6 +25,7 @@ pub(crate) struct Running {
     gateway: anyfn_gateway::Gateway,
     engine: anyfn_engine::Engine,
     logs: anyfn_logs::Logs,
+    journal: anyfn_core::Journal,
     store: Store,
     addresses: Vec<std::net::SocketAddr>,
     drain: Duration,
@@ -96,7 +97,10 @@ impl Running {
         let _ = tokio::time::timeout(self.drain, self.gateway.idle()).await;
         self.gateway.close();
         let left = self.drain.saturating_sub(Clock::system().now() - begun).max(LAST_MOMENT);
-        let idle = self.engine.shutdown(left);
+        let idle = async {
+            self.engine.shutdown(left).await;
+            self.journal.flush().await;
+        };
         let (drained, ()) = tokio::join!(self.base.tasks.drain(left), idle);
         if !drained.left.is_empty() {
             print.note(&format!("not ended within {} s: {:?}", self.drain.as_secs(), drained.left));

@@ -74,6 +74,17 @@ pub fn zip_dir(path: &Path, options: &ZipOptions) -> Result<Bytes, Error> {
     writer.finish().map(Bytes::from).map_err(|e| unreadable(path, e))
 }
 
+/// Zips one file that is not on disk, for platforms whose clients send bare source.
+/// Errors: `package_too_large`.
+pub fn zip_bytes(name: &str, executable: bool, content: &[u8]) -> Result<Bytes, Error> {
+    let mut writer = Writer::default();
+    let added = writer.add(name, Kind::File { executable }, content).and_then(|()| writer.finish());
+    let large = |e: std::io::Error| {
+        Error::new(anyfn_types::Kind::TooLarge, "package_too_large", "the code is too large").caused_by(e)
+    };
+    added.map(Bytes::from).map_err(large)
+}
+
 /// Zips one file. Python and JavaScript keep their name; anything else that can be run (its executable bit, `#!`, ELF)
 /// becomes `bootstrap`. Errors: `folder_unreadable`, `file_not_runnable`, `package_too_large`.
 pub fn zip_file(path: &Path) -> Result<Bytes, Error> {

@@ -23,7 +23,7 @@ mod staging;
 mod tree;
 mod unpack;
 
-pub use folder::{ZipOptions, zip_dir, zip_file};
+pub use folder::{ZipOptions, zip_bytes, zip_dir, zip_file};
 pub use roots::Roots;
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) fn of(routes: &[Route], cases: &[Case]) -> Coverage {
 /// `GET /healthz` is written with its method for the reader's sake; the table names system routes by path.
 fn operation(text: &str) -> &str {
     match text.strip_prefix("GET ") {
-        Some(path) if !path.starts_with("/_anyfn/") => path,
+        Some(path) if !path.starts_with("/_anyfn/") && !path.starts_with("/api/") => path,
         _ => text,
     }
 }

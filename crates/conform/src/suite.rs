@@ -51,7 +51,7 @@ fn whole(cases: &[Case], tally: &mut Tally) {
     } else {
         vec!["run `cargo run -p anyfn-conform -- --docs`".into()]
     };
-    tally.count("docs", "docs/compat/lambda.md is what the cases say", Duration::ZERO, judge(&wrong));
+    tally.count("docs", "docs/compat is what the cases say", Duration::ZERO, judge(&wrong));
 }
 
 fn judge(wrong: &[String]) -> Outcome {

@@ -103,7 +103,7 @@ fn lost(error: &Error) -> bool {
     error.kind == Kind::Precondition && error.code == "record_changed"
 }
 
-fn contended() -> Error {
+pub(crate) fn contended() -> Error {
     Error::new(Kind::Conflict, "update_conflict", "another update of the same function is in progress")
 }
 

@@ -41,7 +41,7 @@ use anyfn_types::{Error, Function, Invocation, Kind, Limits, Mode, Version, Vers
 use async_trait::async_trait;
 
 pub use pressure::{MemoryGauge, MemoryReading};
-pub use record::{InvocationRecord, RecordQuery};
+pub use record::{InvocationRecord, RecordQuery, Result as RecordResult};
 pub use settings::{Backoff, Settings};
 
 use crate::{admit::Admission, pools::Pools, record::Recorder, rounds::Rounds, starts::Starts};

@@ -1,5 +1,6 @@
 //! Who calls. On a loopback address any signature is taken at its word; on any other, every request is verified.
 
+mod basic;
 mod keys;
 
 use std::net::SocketAddr;
@@ -45,7 +46,8 @@ impl Keys {
         peer: SocketAddr,
     ) -> Result<(), Error> {
         match (trust, target) {
-            (Trust::Local, _) | (_, Target::Url { .. } | Target::Code) => Ok(()),
+            (Trust::Local, _) | (_, Target::Url { .. } | Target::Code | Target::WhiskWeb) => Ok(()),
+            (Trust::Keys, Target::Whisk) => self.basic(parts, peer).map(drop),
             (Trust::Keys, Target::Native) => self.bearer(parts, peer).map(drop),
             (Trust::Keys, _) => self.known_signer(parts, peer),
         }
@@ -61,6 +63,12 @@ impl Keys {
         peer: SocketAddr,
     ) -> Result<Identity, Error> {
         match (trust, target) {
+            (Trust::Local, Target::Whisk) => user(parts),
+            (Trust::Local, Target::WhiskWeb) => Ok(user(parts).unwrap_or_else(|_| anonymous())),
+            (Trust::Keys, Target::Whisk) => self.basic(parts, peer),
+            // Browsers send what they like; whoever is not known is nobody.
+            (Trust::Keys, Target::WhiskWeb) if !basic::there(parts) => Ok(anonymous()),
+            (Trust::Keys, Target::WhiskWeb) => self.basic(parts, peer),
             (Trust::Local, _) => Ok(local(parts)),
             // A function's address and a package's one-time address decide for themselves whom they serve.
             (Trust::Keys, Target::Url { .. } | Target::Code) if !signed(parts) => Ok(anonymous()),
@@ -92,6 +100,14 @@ fn local(parts: &Parts) -> Identity {
     let caller = Caller { account, key, rights: Rights { invoke: true, admin: true } };
     let (service, region) = credential.map_or((None, None), |c| (Some(c.service), Some(c.region)));
     Identity { caller, service, region, body: None }
+}
+
+/// Takes a basic `user:password` at its word: the user names the account.
+fn user(parts: &Parts) -> Result<Identity, Error> {
+    let (user, _) = basic::pair(parts).ok_or_else(|| unauthenticated("basic authentication is asked for"))?;
+    let key = KeyId(user.clone());
+    let caller = Caller { account: user, key, rights: Rights { invoke: true, admin: true } };
+    Ok(Identity { caller, service: None, region: None, body: None })
 }
 
 /// The parts of a request that a signature speaks of.

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::route::Target;
 
-const TARGETS: [&str; 7] = ["health", "ready", "metrics", "native", "url", "code", "aws"];
+const TARGETS: [&str; 8] = ["health", "ready", "metrics", "native", "url", "code", "aws", "openwhisk"];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Handles, looked up once.
@@ -46,6 +46,7 @@ impl Meters {
             Target::Url { .. } => 4,
             Target::Code => 5,
             Target::Aws => 6,
+            Target::Whisk | Target::WhiskWeb => 7,
         }]
     }
 

@@ -16,6 +16,10 @@ pub(crate) enum Target {
     },
     /// A package to download.
     Code,
+    /// OpenWhisk's API.
+    Whisk,
+    /// An action as a web page, for anyone.
+    WhiskWeb,
     Aws,
 }
 
@@ -40,7 +44,9 @@ pub fn routes() -> Vec<Route> {
     ];
     let aws = anyfn_dialect_aws::routes();
     let aws = aws.iter().map(|r| route("aws", &format!("{}.{}", r.service, r.operation), r.method, r.path));
-    system.into_iter().chain(native).chain(url).chain(aws).collect()
+    let whisk = anyfn_dialect_openwhisk::ROUTES
+        .map(|(method, path)| route("openwhisk", &format!("{method} {path}"), method, path));
+    system.into_iter().chain(native).chain(whisk).chain(url).chain(aws).collect()
 }
 
 fn route(dialect: &'static str, operation: &str, method: &str, path: &str) -> Route {
@@ -65,6 +71,12 @@ pub(crate) fn target(uri: &Uri, headers: &HeaderMap, domain: Option<&str>) -> Ta
     }
     if path.starts_with("/_anyfn/code/") {
         return Target::Code;
+    }
+    if path.starts_with("/api/v1/web/") {
+        return Target::WhiskWeb;
+    }
+    if path == "/api/v1" || path.starts_with("/api/v1/") {
+        return Target::Whisk;
     }
     if path.starts_with("/_anyfn/") { Target::Native } else { Target::Aws }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyfn_base::Base;
 use anyfn_dialect_aws::Aws;
 use anyfn_dialect_native::Native;
+use anyfn_dialect_openwhisk::OpenWhisk;
 use anyfn_types::{Error, Kind};
 use anyfn_web::{Request, Response};
 use http::{HeaderValue, StatusCode, Version, header, request::Parts};
@@ -30,6 +31,7 @@ pub struct Gateway {
     base: Base,
     aws: Aws,
     native: Native,
+    whisk: OpenWhisk,
     keys: Keys,
     bodies: Budget,
     meters: Meters,
@@ -54,9 +56,26 @@ impl Handler for Gateway {
 }
 
 impl Gateway {
-    pub fn new(base: Base, aws: Aws, native: Native, keys: Keys, domain: Option<String>) -> Self {
+    pub fn new(
+        base: Base,
+        aws: Aws,
+        native: Native,
+        whisk: OpenWhisk,
+        keys: Keys,
+        domain: Option<String>,
+    ) -> Self {
         let (bodies, meters) = (Budget::new(BODIES_BYTES), Meters::new(&base.metrics));
-        Self { base, aws, native, keys, bodies, meters, domain: domain.map(Into::into), doors: Doors::new() }
+        Self {
+            base,
+            aws,
+            native,
+            whisk,
+            keys,
+            bodies,
+            meters,
+            domain: domain.map(Into::into),
+            doors: Doors::new(),
+        }
     }
 
     /// Ends when no request is being answered; what comes meanwhile is told that the server is going.
@@ -94,6 +113,7 @@ impl Gateway {
         let limit = match target {
             Target::Aws => self.aws.body_limit(&parts),
             Target::Url { .. } => self.aws.url_body_limit(),
+            Target::Whisk | Target::WhiskWeb => self.whisk.body_limit(&parts),
             _ => DEPLOY_BYTES,
         };
         if let Err(error) = self.keys.admit(&parts, trust, &target, peer) {
@@ -116,6 +136,7 @@ impl Gateway {
             Target::Native => Box::pin(self.native.handle(request)).await,
             Target::Url { id, path } => self.aws.url(&id, &path, request).await,
             Target::Code => Box::pin(self.aws.code(request)).await,
+            Target::Whisk | Target::WhiskWeb => Box::pin(self.whisk.handle(request)).await,
             _ => self.aws.handle(request).await,
         }
     }
@@ -142,6 +163,7 @@ impl Gateway {
         }
         match target {
             Target::Native | Target::Code => anyfn_dialect_native::problem(error),
+            Target::Whisk | Target::WhiskWeb => self.whisk.refuse(error),
             Target::Url { .. } => {
                 let status = anyfn_dialect_native::status(error.kind);
                 anyfn_web::json(status, &serde_json::json!({ "Message": error.public }))

@@ -29,13 +29,13 @@ pub enum RuntimesMode {
 
 /// A family of managed runtimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Language {
+pub enum Language {
     Python,
     Node,
 }
 
 /// `(3, 12)` for Python 3.12; `(22, 0)` for Node.js 22.
-pub(crate) type Release = (u32, u32);
+pub type Release = (u32, u32);
 
 /// An interpreter of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,16 +48,17 @@ pub struct Found {
     pub bind: Option<Bind>,
 }
 
+/// The interpreters of this host. Contracts of other rooms choose from the same ones.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interpreters(BTreeMap<(Language, Release), Found>);
+pub struct Interpreters(BTreeMap<(Language, Release), Found>);
 
 /// What serves a runtime.
 #[derive(Clone, Debug)]
-pub(crate) struct Choice {
-    pub(crate) found: Found,
-    pub(crate) release: Release,
+pub struct Choice {
+    pub found: Found,
+    pub release: Release,
     /// For the user, if it is not what was asked for.
-    pub(crate) notice: Option<String>,
+    pub notice: Option<String>,
 }
 
 /// `python3.12`, `nodejs22.x`.
@@ -122,8 +123,11 @@ impl Interpreters {
         }
     }
 
-    /// The one that serves `runtime`.
-    pub(crate) fn choose(&self, runtime: &str, mode: RuntimesMode) -> Result<Choice, Error> {
+    /// The one that serves `runtime` (`python3.12`, `nodejs22.x`).
+    ///
+    /// # Errors
+    /// The host has none, or, under `Exact`, not this one; the text says what to install.
+    pub fn choose(&self, runtime: &str, mode: RuntimesMode) -> Result<Choice, Error> {
         let (language, release) =
             parse(runtime).ok_or_else(|| Error::UnknownRuntime { runtime: runtime.to_owned() })?;
         if let Some(found) = self.0.get(&(language, release)) {

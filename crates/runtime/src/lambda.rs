@@ -74,6 +74,11 @@ impl Lambda {
         self.0.interpreters.named().map(|(name, found)| (name, found.host.clone())).collect()
     }
 
+    /// The interpreters that were found, for contracts of other rooms.
+    pub fn interpreters(&self) -> Interpreters {
+        self.0.interpreters.clone()
+    }
+
     /// Folders outside `/usr` that guests will see because an interpreter lives there, read-only.
     pub fn prefixes(&self) -> Vec<PathBuf> {
         let binds = self.0.interpreters.all().filter_map(|found| found.bind.as_ref());

@@ -33,5 +33,5 @@ mod platform_log;
 
 pub use error::Error;
 pub use http::Http;
-pub use interpreters::{Found, RuntimesMode};
+pub use interpreters::{Choice, Found, Interpreters, Language, Release, RuntimesMode};
 pub use lambda::{Lambda, Options};

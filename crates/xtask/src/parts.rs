@@ -56,6 +56,18 @@ pub(crate) const PARTS: &[Part] = &[
         why: "the AWS SDK for JavaScript as a client",
     },
     Part {
+        name: "openwhisk",
+        kind: Kind::Npm,
+        pins: &["openwhisk@3.21.9"],
+        why: "OpenWhisk's JavaScript client",
+    },
+    Part {
+        name: "openwhisk-composer",
+        kind: Kind::Npm,
+        pins: &["openwhisk-composer@0.12.0"],
+        why: "OpenWhisk's compositions",
+    },
+    Part {
         name: "aws-lambda-ric",
         kind: Kind::Npm,
         pins: &["aws-lambda-ric@4.0.2"],

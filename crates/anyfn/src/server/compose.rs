@@ -7,11 +7,12 @@ use std::{
 use anyfn_artifact::Roots;
 use anyfn_base::Base;
 use anyfn_core::{
-    Registry,
+    Documents, Journal, Registry,
     ports::{Artifacts, Contract, Network, Records},
 };
 use anyfn_dialect_aws::Aws;
 use anyfn_dialect_native::Native;
+use anyfn_dialect_openwhisk::OpenWhisk;
 use anyfn_engine::{Engine, Ports, Settings};
 use anyfn_gateway::{Gateway, Keys};
 use anyfn_logs::Logs;
@@ -21,6 +22,9 @@ use anyhow::Context as _;
 use super::{Running, guests, memory::HostMemory, refuse_open};
 use crate::local::fingerprint;
 use crate::settings::{EgressMode, IsolationMode, ServerArgs};
+
+/// Activations that a namespace keeps.
+const ACTIVATIONS: u64 = 10_000;
 
 fn public(error: anyfn_types::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:?}")
@@ -46,17 +50,33 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     let logs = Logs::open(base.clone(), store.records(), store.log(), anyfn_logs::Options::default());
     let roots = Roots::new(base.clone(), dir.join("code"), store.blobs(), limits.clone()).map_err(public)?;
     let artifacts: Arc<dyn Artifacts> = Arc::new(roots);
-    let registry = Registry::new(base.clone(), records);
+    let registry = Registry::new(base.clone(), records.clone());
+    let journal = Journal::start(&base, store.log(), "activations", ACTIVATIONS);
     let lambda = guests::lambda(base.clone(), &dir, args.runtimes)?;
     let isolation = guests::isolation(&base, &dir, args, &lambda).await?;
     let capabilities = isolation.capabilities();
     check_isolation(args, &capabilities)?;
+    let whisk = OpenWhisk::new(anyfn_dialect_openwhisk::Services {
+        base: base.clone(),
+        registry: registry.clone(),
+        documents: Documents::new(records),
+        journal: journal.clone(),
+        artifacts: artifacts.clone(),
+        limits: limits.clone(),
+        home: namespace.clone(),
+        interpreters: lambda.interpreters(),
+        mode: guests::runtimes(args.runtimes),
+        state: dir.join("run"),
+        api_host: bound.first().map(|b| format!("http://{}", b.address)).unwrap_or_default(),
+    })
+    .context("write what OpenWhisk's actions are started with")?;
     let http = anyfn_runtime::Http::new(&lambda);
     let wasm = guests::wasm(base.clone(), &dir);
     let contracts: HashMap<String, Arc<dyn Contract>> = HashMap::from([
         ("lambda".to_owned(), Arc::new(lambda) as _),
         ("http".to_owned(), Arc::new(http) as _),
         ("wasm".to_owned(), Arc::new(wasm) as _),
+        (OpenWhisk::CONTRACT.to_owned(), whisk.contract()),
     ]);
     let ports = Ports {
         registry: registry.clone(),
@@ -71,6 +91,7 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     let memory: Option<Arc<dyn anyfn_engine::MemoryGauge>> = Some(Arc::new(HostMemory::new()));
     let settings = Settings { limits: limits.clone(), network, memory, ..Settings::default() };
     let engine = Engine::start(base.clone(), ports, settings).await.map_err(public)?;
+    whisk.connect(engine.clone());
     let native = Native::new(anyfn_dialect_native::Services {
         base: base.clone(),
         registry: registry.clone(),
@@ -89,14 +110,15 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
         logs: logs.clone(),
         limits,
     });
-    let gateway = Gateway::new(base.clone(), aws, native, keys, args.domain.clone());
+    let gateway = Gateway::new(base.clone(), aws, native, whisk, keys, args.domain.clone());
     let addresses = bound.iter().map(|b| b.address).collect();
     let options =
         anyfn_gateway::Options { closing: Some(gateway.closing()), ..anyfn_gateway::Options::default() };
     for one in bound {
         one.serve(&base, gateway.clone(), options.clone());
     }
-    Ok(Running { base, gateway, engine, logs, store, addresses, drain: Duration::from_secs(args.drain) })
+    let drain = Duration::from_secs(args.drain);
+    Ok(Running { base, gateway, engine, logs, journal, store, addresses, drain })
 }
 
 /// Functions and keys, sealed with the data folder's own key.

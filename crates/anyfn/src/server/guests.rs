@@ -17,12 +17,16 @@ use anyfn_wasm::Wasm;
 use super::compose::name_of;
 use crate::settings::{self, EgressMode, RuntimesMode, ServerArgs};
 
-/// The contract, with the interpreters of this host.
-pub(crate) fn lambda(base: Base, dir: &Path, mode: RuntimesMode) -> anyhow::Result<Lambda> {
-    let mode = match mode {
+pub(super) fn runtimes(mode: RuntimesMode) -> anyfn_runtime::RuntimesMode {
+    match mode {
         RuntimesMode::Nearest => anyfn_runtime::RuntimesMode::Nearest,
         RuntimesMode::Exact => anyfn_runtime::RuntimesMode::Exact,
-    };
+    }
+}
+
+/// The contract, with the interpreters of this host.
+pub(crate) fn lambda(base: Base, dir: &Path, mode: RuntimesMode) -> anyhow::Result<Lambda> {
+    let mode = runtimes(mode);
     let options =
         anyfn_runtime::Options { state: dir.join("run"), mode, search: settings::interpreter_folders() };
     Lambda::new(base, &options).map_err(|e| anyhow::anyhow!("{e}"))

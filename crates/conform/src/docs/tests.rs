@@ -13,7 +13,7 @@ fn lines_stand_under_their_topics_with_their_cases() {
         case("aws/one", "topic = \"Invoke\"\nworks = [\"a\"]\ndiffers = [\"c\"]"),
         case("native/other", "topic = \"Invoke\"\nworks = [\"of native\"]"),
     ];
-    let page = page(&cases);
+    let page = PAGES[0].text(&cases);
     let works = page.find("### Invoke\n\n- a (`aws/one`)").unwrap();
     assert!(works < page.find("### STS\n\n- b (`aws/two`)").unwrap());
     assert!(page.contains("## Differs\n\n### Invoke\n\n- c (`aws/one`)"));

@@ -119,18 +119,26 @@ impl Keys {
 
     /// `Authorization: Bearer ID.SECRET`, the native API's scheme.
     pub(super) fn bearer(&self, parts: &Parts, peer: SocketAddr) -> Result<Identity, Error> {
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let how = "this server asks for a key: set ANYFN_KEY=ID.SECRET (see `anyfn key create`)";
+        self.keyed(header.unwrap_or_default(), peer, how)
+    }
+
+    /// A key's id and secret, as `Bearer ID.SECRET`.
+    pub(super) fn keyed(&self, header: &str, peer: SocketAddr, how: &str) -> Result<Identity, Error> {
         self.guard(peer)?;
-        let Some(caller) = self.bearer_caller(parts) else {
+        let Some(caller) = self.key_caller(header) else {
             self.wrong(peer);
-            return Err(unauthenticated(
-                "this server asks for a key: set ANYFN_KEY=ID.SECRET (see `anyfn key create`)",
-            ));
+            return Err(unauthenticated(how));
         };
         Ok(Identity { caller, service: None, region: None, body: None })
     }
 
     fn bearer_caller(&self, parts: &Parts) -> Option<Caller> {
-        let header = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        self.key_caller(parts.headers.get(AUTHORIZATION)?.to_str().ok()?)
+    }
+
+    fn key_caller(&self, header: &str) -> Option<Caller> {
         let known = self.known();
         match StoredKey::bearer_id(header).and_then(|id| known.get(&id)) {
             Some(key) => key.check_bearer(header),
