@@ -21,11 +21,13 @@ pub(crate) struct Bench {
     pub(crate) settings: BTreeSet<String>,
 }
 
+type Measure = dyn Fn(&Bench) -> anyhow::Result<Vec<Row>>;
+
 /// One thing to measure; it gives one row or more.
 pub(crate) struct Line {
     pub(crate) id: String,
     pub(crate) about: String,
-    pub(crate) run: Box<dyn Fn(&Bench) -> anyhow::Result<Vec<Row>>>,
+    pub(crate) run: Box<Measure>,
     /// What stands in the table if it cannot run.
     pub(crate) blank: Row,
 }

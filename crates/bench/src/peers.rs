@@ -112,7 +112,7 @@ pub(crate) fn on_path(program: &str) -> anyhow::Result<()> {
 pub(crate) fn versions(places: &Places) -> Vec<(String, String)> {
     let first = |program: &str, flag: &str| {
         let script = format!("PATH=$PATH:/usr/sbin {program} {flag} 2>&1");
-        said("sh", &["-c", &script])?.lines().find_map(|line| version_in(line))
+        said("sh", &["-c", &script])?.lines().find_map(version_in)
     };
     let programs = [
         ("nginx", "nginx", "-v"),

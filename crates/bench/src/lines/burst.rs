@@ -29,11 +29,19 @@ pub(super) fn lines() -> Vec<Line> {
     vec![Line::new(blank, move |bench| rows(bench, &row))]
 }
 
-/// What one burst gives.
-struct Burst {
-    millis: Vec<f64>,
+/// What the server has counted so far.
+struct Counts {
     started: Option<f64>,
     wasted: Option<f64>,
+}
+
+impl Counts {
+    fn read(server: &Server) -> anyhow::Result<Self> {
+        Ok(Self {
+            started: server.metric("anyfn_starts_total")?,
+            wasted: server.metric("anyfn_starts_wasted_total")?,
+        })
+    }
 }
 
 fn rows(bench: &Bench, row: &Row) -> anyhow::Result<Vec<Row>> {
@@ -44,17 +52,20 @@ fn rows(bench: &Bench, row: &Row) -> anyhow::Result<Vec<Row>> {
     for n in 0..if bench.quick { 2 } else { 10 } {
         let name = format!("burst{n}");
         deploy::ready(&mut server.client()?, &guest, &name, None)?;
-        let burst = burst(&server, &name)?;
+        let before = Counts::read(&server)?;
+        let millis = burst(&server, &name)?;
+        // Its instances end before the next begins; one that never had a call is counted when it ends.
         deploy::delete(&mut server.client()?, &name)?;
-        // Its instances end before the next begins.
-        thread::sleep(Duration::from_secs(2));
-        answered.push(100.0 * burst.millis.len() as f64 / CALLS as f64);
-        if let Some(summary) = Summary::of(burst.millis) {
+        thread::sleep(Duration::from_secs(3));
+        let after = Counts::read(&server)?;
+        answered.push(100.0 * millis.len() as f64 / CALLS as f64);
+        if let Some(summary) = Summary::of(millis) {
             p99.push(summary.p99);
             p50.push(summary.median);
         }
-        started.extend(burst.started);
-        wasted.extend(burst.wasted.map(|wasted| 100.0 * wasted / CALLS as f64));
+        started.extend(after.started.zip(before.started).map(|(after, before)| after - before));
+        let more = after.wasted.map(|after| after - before.wasted.unwrap_or_default());
+        wasted.extend(more.map(|wasted| 100.0 * wasted / CALLS as f64));
     }
     let more = |name: &str, what: &str, unit| {
         let what = format!("{CALLS} calls at once to a cold Python function: {what}");
@@ -70,18 +81,15 @@ fn rows(bench: &Bench, row: &Row) -> anyhow::Result<Vec<Row>> {
         more("answered", "answered", "%")
             .target(Some(Target::Least(100.0)))
             .side(Side::measured(OURS, answered)),
-        more("started", "instances started", "instances")
-            .side(or_none(started, "anyfn_init_duration_seconds")),
+        more("started", "instances started", "instances").side(or_none(started, "anyfn_starts_total")),
         more("wasted", "starts wasted, of the calls", "%")
             .target(Some(Target::Most(10.0)))
             .side(or_none(wasted, "anyfn_starts_wasted_total")),
     ])
 }
 
-fn burst(server: &Server, name: &str) -> anyhow::Result<Burst> {
-    let metric = |name| server.metric(name);
-    let (starts, waste) = ("anyfn_init_duration_seconds_count", "anyfn_starts_wasted_total");
-    let (started, wasted) = (metric(starts)?, metric(waste)?);
+/// Milliseconds of those that were answered.
+fn burst(server: &Server, name: &str) -> anyhow::Result<Vec<f64>> {
     let (barrier, path) = (Barrier::new(CALLS), deploy::invoke_path(name));
     let clients: Vec<Client> = (0..CALLS).map(|_| server.client()).collect::<anyhow::Result<_>>()?;
     let call = |mut client: Client| {
@@ -95,8 +103,5 @@ fn burst(server: &Server, name: &str) -> anyhow::Result<Burst> {
         let workers: Vec<_> = clients.into_iter().map(|client| scope.spawn(move || call(client))).collect();
         workers.into_iter().filter_map(|worker| worker.join().ok().flatten()).collect()
     });
-    let since = |name, before: Option<f64>| -> anyhow::Result<Option<f64>> {
-        Ok(metric(name)?.map(|now| now - before.unwrap_or_default()))
-    };
-    Ok(Burst { millis, started: since(starts, started)?, wasted: since(waste, wasted)? })
+    Ok(millis)
 }

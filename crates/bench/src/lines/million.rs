@@ -15,8 +15,10 @@ const RATE: f64 = 1_000_000.0 / 60.0;
 const CONNECTIONS: usize = 64;
 const OWN: &str = "own epoll generator, open loop";
 
+type Sides = fn(&Bench) -> anyhow::Result<Vec<Named>>;
+
 pub(super) fn lines() -> Vec<Line> {
-    let all: [(&'static str, &'static str, fn(&Bench) -> anyhow::Result<Vec<Named>>); 2] =
+    let all: [(&'static str, &'static str, Sides); 2] =
         [("api", "through the Lambda API", api), ("http", "an HTTP function through its address", http)];
     all.into_iter()
         .map(|(id, what, sides)| {

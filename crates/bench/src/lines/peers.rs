@@ -11,8 +11,10 @@ use crate::{
     row::{Group, OURS, Row},
 };
 
+type Sides = fn(&Bench) -> anyhow::Result<Vec<Named>>;
+
 pub(super) fn lines() -> Vec<Line> {
-    let all: [(&'static str, &'static str, fn(&Bench) -> anyhow::Result<Vec<Named>>); 3] = [
+    let all: [(&'static str, &'static str, Sides); 3] = [
         ("javascript", "JavaScript", javascript),
         ("python", "Python", python),
         ("native", "a static binary", native),

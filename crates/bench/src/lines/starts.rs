@@ -15,8 +15,10 @@ use crate::{
 /// Some of them take seconds.
 const RUNS: usize = 10;
 
+type Fill = fn(&Bench, Row) -> anyhow::Result<Row>;
+
 pub(super) fn lines() -> Vec<Line> {
-    let all: [(&str, &str, fn(&Bench, Row) -> anyhow::Result<Row>); 2] = [
+    let all: [(&str, &str, Fill); 2] = [
         ("python", "Python hello: first answer of a fresh function, or of a platform's process", python),
         (
             "javascript",
