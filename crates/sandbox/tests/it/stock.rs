@@ -266,3 +266,36 @@ async fn an_untouched_image_is_used_again() {
     assert!(devices.iter().all(|one| *one == devices[0]), "{devices:?}");
     house.close().await;
 }
+
+/// The stage is built once for all; what lies in it must look as it does in a root of its own, and nobody may change it.
+#[tokio::test]
+async fn c1_a_root_from_a_stage_is_the_root_that_is_built_whole() {
+    if !root() {
+        return;
+    }
+    let house = House::open().await;
+    let script = r"
+import os
+for folder, names, files in os.walk('/'):
+    names[:] = sorted(n for n in names if folder != '/' or n not in ('usr', 'proc', 'srv', 'lib', 'lib32', 'lib64', 'libx32', 'bin', 'sbin'))
+    for n in ['.'] + sorted(files):
+        s = os.lstat(folder + '/' + n); f = os.statvfs(folder + '/' + n) if not os.path.islink(folder + '/' + n) else None
+        print(folder, n, oct(s.st_mode), s.st_uid, f and f.f_flag)
+for path in ['/x', '/etc/passwd', '/etc/x', '/dev/x', '/run/x', '/var/task/x', '/usr/x', '/dev/.hidden']:
+    try: os.close(os.open(path, os.O_WRONLY | os.O_CREAT)); print('wrote', path)
+    except OSError as e: print(path, e.errno)
+print(sorted(l.split()[4] for l in open('/proc/self/mountinfo') if not l.split()[4].startswith('/srv')))
+";
+    let staged = house.sandbox().await;
+    // Another place for code takes the other way.
+    let mut spec = house.spec();
+    spec.binds = furnish(&house, &["/srv/code"]).binds;
+    let whole = house.processes.create(spec).await.unwrap();
+    let (a, b) = (python(&*staged, script).await, python(&*whole, script).await);
+    // The hiding file hangs over itself in a stage too; everything else is the same, line by line.
+    assert_eq!(a, b);
+    assert!(!a.contains("wrote"), "{a}");
+    staged.destroy().await.unwrap();
+    whole.destroy().await.unwrap();
+    house.close().await;
+}
