@@ -91,14 +91,13 @@ impl Artifacts {
         if let (Ok(found), false) = (open(), fresh) {
             return Ok(found);
         }
-        let made = self.make(wanted, source, &place).await;
-        self.making.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        made?;
+        self.make(wanted, source, &place).await?;
         open().map_err(|e| Error::Keep(e).into())
     }
 
     fn turn(&self, key: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        making.retain(|_, turn| Arc::strong_count(turn) > 1);
         making.entry(key.to_owned()).or_default().clone()
     }
 

@@ -99,12 +99,26 @@ impl Wasm {
             isolation: &with.isolation,
         };
         let host = self.host(with).await?;
+        let loaded = self.load(with, &host, &wanted).await;
+        if loaded.is_err() && host.gone.is_cancelled() {
+            // It ended just now, perhaps because its last handle went: a new one, once.
+            return self.load(with, &self.host(with).await?, &wanted).await;
+        }
+        loaded
+    }
+
+    async fn load(
+        &self,
+        with: &BringUp,
+        host: &Arc<Host>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Arc<Function>, anyfn_types::Error> {
         if let Some(function) = host.loaded(with.version.id).await {
             return Ok(function);
         }
         let mut fresh = false;
         loop {
-            let artifact = self.artifacts.get(&wanted, fresh).await?;
+            let artifact = self.artifacts.get(wanted, fresh).await?;
             let setting = Setting {
                 env: environment(with),
                 args: arguments(&with.version.config),

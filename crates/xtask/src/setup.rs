@@ -94,6 +94,7 @@ pub(crate) fn fetch(args: &Args) -> Result<Vec<&'static Part>> {
         told("botocore's protocol test vectors", codegen::setup_vectors());
         told("AWS's signature test suite", signature_suite(&dir));
         told("the WebAssembly guests", wasm::guests(&dir));
+        told("the WebAssembly guest in Python", wasm::python(&dir));
     }
     Ok(missing)
 }

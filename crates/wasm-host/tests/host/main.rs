@@ -14,3 +14,4 @@ mod example;
 mod figures;
 mod http;
 mod lifecycle;
+mod python;

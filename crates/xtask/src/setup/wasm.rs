@@ -59,3 +59,37 @@ fn oldest(place: &Path) -> Option<std::time::SystemTime> {
     let time = |(_, _, name): &(&str, &str, &str)| fs::metadata(place.join(name)).ok()?.modified().ok();
     MADE.iter().map(time).collect::<Option<Vec<_>>>()?.into_iter().min()
 }
+
+const COMPONENTIZE: &str = "componentize-py==0.25.1";
+
+/// The one in Python. Its world is described by the crate that serves it.
+pub(super) fn python(dir: &Path) -> Result<()> {
+    let made = dir.join("wasm-guests/python.wasm");
+    if made.is_file() {
+        return Ok(());
+    }
+    println!("setup: building the WebAssembly guest in Python");
+    let (log, home) = (dir.join("wasm-python.log"), dir.join("wasm-python"));
+    let mut venv = sh::command("python3");
+    venv.args(["-m", "venv"]).arg(&home);
+    anyhow::ensure!(sh::quiet(&mut venv, &log)?, "{}", tail(&log, 6));
+    let mut install = sh::command(home.join("bin/pip"));
+    install.args(["install", "--quiet", COMPONENTIZE]);
+    anyhow::ensure!(sh::quiet(&mut install, &log)?, "{}", tail(&log, 6));
+    let mut build = sh::command(home.join("bin/componentize-py"));
+    build.arg("-d").arg(world()?).args(["-w", "wasi:http/proxy", "componentize", "app", "-o"]).arg(&made);
+    build.current_dir(sh::root().join("crates/wasm-host/guests/python"));
+    anyhow::ensure!(sh::quiet(&mut build, &log)?, "{}", tail(&log, 6));
+    Ok(())
+}
+
+/// Where cargo has put the interfaces of `wasi:http`.
+fn world() -> Result<std::path::PathBuf> {
+    let output = sh::cargo().args(["metadata", "--format-version", "1", "--locked"]).output()?;
+    let all: serde_json::Value = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    let packages = all["packages"].as_array().context("cargo metadata")?;
+    let http = packages.iter().find(|package| package["name"] == "wasmtime-wasi-http");
+    let manifest =
+        http.and_then(|package| package["manifest_path"].as_str()).context("wasmtime-wasi-http")?;
+    Ok(Path::new(manifest).with_file_name("wit"))
+}
