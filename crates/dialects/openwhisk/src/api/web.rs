@@ -137,6 +137,9 @@ fn cors(mut response: Response, asked: &HeaderMap) -> Response {
     };
     say(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     say(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(ALLOWED_METHODS));
-    say(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.unwrap_or(HeaderValue::from_static(ALLOWED_HEADERS)));
+    say(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        wanted.unwrap_or_else(|| HeaderValue::from_static(ALLOWED_HEADERS)),
+    );
     response
 }
