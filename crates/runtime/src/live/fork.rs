@@ -1,0 +1,140 @@
+//! The short way from nothing to a guest: a child of a template in a sandbox that stands already.
+
+use std::{io, io::PipeReader, time::Duration};
+
+use anyfn_core::ports::{BringUp, Furnish, ProcessId, Sandbox, SandboxSpec, TemplateId};
+use anyfn_types::{Error as Public, MIB};
+use tokio::net::UnixStream;
+
+use super::{Live, Wire, start::{Pipes, Starting, Trouble}};
+use crate::{
+    Error,
+    forks::{Key, obstacle},
+    lambda::Shared,
+    link::Link,
+    plan::{LINK_FD, Plan, TELEMETRY_FD},
+    spares::Maker,
+    specialise,
+    templates::Recipe,
+};
+
+/// What a child may use until it is somebody's.
+const BLANK_MEMORY: u64 = 256 * MIB;
+const BLANK_CPU_MILLIS: u32 = 1000;
+/// A child that was asked whether it suits answers within this, or something is wrong with it.
+const VERDICT: Duration = Duration::from_secs(2);
+
+/// A child that waits to be told whose it is.
+pub(crate) struct Body {
+    pub(crate) sandbox: Box<dyn Sandbox>,
+    pub(super) readers: (PipeReader, PipeReader),
+    pub(super) process: ProcessId,
+    pub(super) link: UnixStream,
+}
+
+impl Body {
+    pub(crate) async fn forked(sandbox: Box<dyn Sandbox>, template: TemplateId) -> Result<Self, Public> {
+        let failed = |source| Public::from(Error::Setup { what: "descriptors", source });
+        let (pipes, readers) = Pipes::new().map_err(failed)?;
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
+        ours.set_nonblocking(true).map_err(failed)?;
+        let link = UnixStream::from_std(ours).map_err(failed)?;
+        let mut fds = pipes.output().map_err(failed)?;
+        fds.extend([(pipes.framed.into(), TELEMETRY_FD), (theirs.into(), LINK_FD)]);
+        drop(pipes.plain);
+        let process = sandbox.fork(template, fds).await?;
+        Ok(Self { sandbox, readers, process, link })
+    }
+}
+
+/// How a body becomes a version's.
+pub(super) struct Becoming {
+    pub(super) key: Key,
+    pub(super) process: ProcessId,
+    pub(super) link: UnixStream,
+    pub(super) furnish: Furnish,
+}
+
+/// A child for this version: one that waits, or a new one. None: it must be started plainly.
+pub(super) async fn body(
+    shared: &Shared,
+    with: &BringUp,
+    plan: &Plan,
+    spec: &SandboxSpec,
+) -> Option<(Key, Body)> {
+    let forks = &shared.forks;
+    let (language, release) = plan.language?;
+    if !forks.options.on || obstacle(&with.version.config, plan, forks.options.floor).is_some() {
+        return None;
+    }
+    let way = forks.memory.way(with.version.id, language, release)?;
+    let get = |key| Some((key, forks.templates.get(&with.isolation, &Recipe::new(key, plan))?));
+    let (key, template) = get(way.key).or_else(|| get(way.instead?))?;
+    let blank = SandboxSpec {
+        binds: plan.bind.iter().cloned().collect(),
+        memory_bytes: BLANK_MEMORY,
+        cpu_millis: BLANK_CPU_MILLIS,
+        hostname: spec.hostname.clone(),
+        ..*spec
+    };
+    let maker = Maker { isolation: with.isolation.clone(), template, spec: blank };
+    if let Some(body) = forks.spares.take(key, &maker) {
+        forks.counted.spare.add(1);
+        return Some((key, body));
+    }
+    match maker.make(&shared.base).await {
+        Ok(body) => {
+            forks.counted.forked.add(1);
+            Some((key, body))
+        }
+        Err(error) => {
+            tracing::debug!(?error, template = %key.name(), "no fork; starting plainly");
+            None
+        }
+    }
+}
+
+impl Live {
+    /// Tells a child whose it is and gives it the folders.
+    pub(super) async fn become_one(&mut self, starting: Starting, one: Becoming) -> Result<(), Trouble> {
+        let Becoming { key, process, mut link, furnish } = one;
+        let (memory, version) = (&self.shared.forks.memory, self.version);
+        let check = memory.unchecked(version, key);
+        let broken = |source: io::Error| {
+            tracing::debug!(%source, "a forked child did not become a function; starting plainly");
+            Trouble::NotForked
+        };
+        specialise::tell(&mut link, &starting.env, check).await.map_err(broken)?;
+        self.sandbox.furnish(furnish).await.map_err(|error| {
+            tracing::debug!(?error, "a sandbox could not be furnished; starting plainly");
+            Trouble::NotForked
+        })?;
+        specialise::go(&mut link).await.map_err(broken)?;
+        if check {
+            let clock = self.shared.base.clock.clone();
+            let verdict = tokio::select! {
+                biased;
+                verdict = specialise::verdict(&mut link) => verdict.map_err(broken)?,
+                () = clock.sleep(VERDICT) => return Err(broken(io::ErrorKind::TimedOut.into())),
+            };
+            if let Some(names) = verdict {
+                let template = key.name();
+                tracing::info!(%version, %template, %names, "the function brings modules that the template has loaded");
+                memory.declined(version, key);
+                return Err(Trouble::NotForked);
+            }
+            memory.suits(version, key);
+        }
+        self.wire = Wire::Framed(Link::new(link, starting.payload_max));
+        self.runtime = Some(process);
+        Ok(())
+    }
+
+    /// A forked init that ended in a way that a plain one may not: it is not forked again.
+    pub(super) fn suspect(&self, why: &str) {
+        if self.shared.forks.memory.never_again(self.version) {
+            let (function, version) = (&self.hub.facts.function, self.version);
+            tracing::warn!(%function, %version, why, "a forked start failed; this version is started plainly from now on");
+        }
+    }
+}
