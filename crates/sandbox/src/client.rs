@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io,
-    os::fd::OwnedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -13,10 +13,10 @@ use std::{
 };
 
 use anyfn_base::{Base, TaskKind};
-use anyfn_core::ports::{Exit, ExitKind};
+use anyfn_core::ports::{Exit, ExitKind, ProcessId};
 use anyfn_types::InstanceId;
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     HelperCommand, OnGone, Options,
@@ -29,6 +29,13 @@ use crate::{
 /// For one answer of the helper. It never waits for a guest, so this only ends a broken one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What nobody wants any more.
+#[derive(Clone, Copy)]
+enum Doomed {
+    Sandbox(InstanceId),
+    Template(u64),
+}
+
 type Answered = Result<(Answer, Vec<OwnedFd>), Error>;
 
 pub(crate) struct Client {
@@ -36,8 +43,11 @@ pub(crate) struct Client {
     next: AtomicU64,
     pending: Mutex<HashMap<u64, oneshot::Sender<Answered>>>,
     sandboxes: Mutex<HashMap<InstanceId, oneshot::Sender<Exit>>>,
-    /// To be destroyed as soon as the socket has room.
-    doomed: Mutex<Vec<InstanceId>>,
+    /// Who hears of forked processes; only sandboxes that have some.
+    exits: Mutex<HashMap<InstanceId, mpsc::Sender<Exit>>>,
+    templates: Mutex<HashMap<u64, watch::Sender<bool>>>,
+    /// To be ended as soon as the socket has room.
+    doomed: Mutex<Vec<Doomed>>,
     on_gone: Option<OnGone>,
     closed: watch::Sender<bool>,
     process: Mutex<Option<Child>>,
@@ -64,6 +74,8 @@ impl Client {
             next: AtomicU64::new(1),
             pending: Mutex::default(),
             sandboxes: Mutex::default(),
+            exits: Mutex::default(),
+            templates: Mutex::default(),
             doomed: Mutex::default(),
             on_gone: options.on_gone.clone(),
             closed: watch::channel(false).0,
@@ -88,6 +100,11 @@ impl Client {
 
     /// Sends a request and waits for its answer.
     pub(crate) async fn ask(&self, what: Request) -> Answered {
+        self.ask_with(what, &[]).await
+    }
+
+    /// The same, with descriptors beside the request.
+    pub(crate) async fn ask_with(&self, what: Request, fds: &[BorrowedFd<'_>]) -> Answered {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
         lock(&self.pending).insert(id, sender);
@@ -96,7 +113,7 @@ impl Client {
             return Err(Error::HelperGone);
         }
         let bytes = packet::encode(&Ask { id, what })?;
-        self.link.send(&bytes, &[]).await.map_err(|_| Error::HelperGone)?;
+        self.link.send(&bytes, fds).await.map_err(|_| Error::HelperGone)?;
         let answered = tokio::time::timeout(PATIENCE, answer).await;
         drop(waiting);
         answered.map_err(|_| Error::Late("helper"))?.unwrap_or(Err(Error::HelperGone))
@@ -118,15 +135,46 @@ impl Client {
 
     /// Asks for the end of a sandbox without waiting for it.
     pub(crate) fn forget(&self, id: InstanceId) {
-        lock(&self.doomed).push(id);
+        lock(&self.doomed).push(Doomed::Sandbox(id));
         self.flush_doomed();
+    }
+
+    /// Asks for the end of a template without waiting for it.
+    pub(crate) fn end_template(&self, id: u64) {
+        lock(&self.doomed).push(Doomed::Template(id));
+        self.flush_doomed();
+    }
+
+    /// Becomes true when the template has ended. To be called before it is asked for.
+    pub(crate) fn watch_template(&self, id: u64) -> watch::Receiver<bool> {
+        let (sender, ended) = watch::channel(self.is_gone());
+        let mut templates = lock(&self.templates);
+        if self.is_gone() {
+            sender.send_replace(true);
+        } else {
+            templates.insert(id, sender);
+        }
+        ended
+    }
+
+    /// Who hears of the ends of forked processes, until the sandbox ends.
+    pub(crate) fn hear_exits(&self, id: InstanceId, exits: mpsc::Sender<Exit>) -> Result<(), Error> {
+        let sandboxes = lock(&self.sandboxes);
+        if !sandboxes.contains_key(&id) {
+            return Err(Error::Gone);
+        }
+        lock(&self.exits).insert(id, exits);
+        Ok(())
     }
 
     fn flush_doomed(&self) {
         let mut doomed = lock(&self.doomed);
-        while let Some(instance) = doomed.last() {
-            let ask =
-                Ask { id: self.next.fetch_add(1, Ordering::Relaxed), what: Request::Destroy(*instance) };
+        while let Some(last) = doomed.last() {
+            let what = match last {
+                Doomed::Sandbox(instance) => Request::Destroy(*instance),
+                Doomed::Template(id) => Request::EndTemplate(*id),
+            };
+            let ask = Ask { id: self.next.fetch_add(1, Ordering::Relaxed), what };
             let sent = packet::encode(&ask).and_then(|bytes| self.link.try_send(&bytes));
             if sent.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
                 // The helper has answers to send; each of them brings us back here.
@@ -151,7 +199,11 @@ impl Client {
         let mut ending = std::pin::pin!(ending);
         let mut wanted = true;
         loop {
-            if !wanted && lock(&self.sandboxes).is_empty() && lock(&self.pending).is_empty() {
+            if !wanted
+                && lock(&self.sandboxes).is_empty()
+                && lock(&self.templates).is_empty()
+                && lock(&self.pending).is_empty()
+            {
                 // The helper gives everything back, then its end closes.
                 let _ = self.link.shutdown(Shutdown::Write);
             }
@@ -187,12 +239,27 @@ impl Client {
                 let kind = exit_kind(code, signal);
                 self.end(instance, Exit { process: None, kind, out_of_memory });
             }
+            Told::Exited { instance, process, code, signal, out_of_memory } => {
+                let exit =
+                    Exit { process: Some(ProcessId(process)), kind: exit_kind(code, signal), out_of_memory };
+                // A sandbox that forks a thousand processes and asks for no end misses some.
+                let _ = lock(&self.exits).get(&instance).map(|exits| exits.try_send(exit));
+            }
+            Told::TemplateGone(id) => {
+                if let Some(ended) = lock(&self.templates).remove(&id) {
+                    ended.send_replace(true);
+                }
+            }
             Told::Note(text) => tracing::warn!(%text, "the sandbox helper says"),
         }
     }
 
     fn end(&self, id: InstanceId, exit: Exit) {
-        let sender = lock(&self.sandboxes).remove(&id);
+        let sender = {
+            let mut sandboxes = lock(&self.sandboxes);
+            lock(&self.exits).remove(&id);
+            sandboxes.remove(&id)
+        };
         if let Some(sender) = sender {
             let _ = sender.send(exit);
             if let Some(on_gone) = &self.on_gone {
@@ -206,6 +273,9 @@ impl Client {
         let _ = self.link.shutdown(Shutdown::Both);
         self.closed.send_replace(true);
         lock(&self.pending).clear();
+        for (_, ended) in lock(&self.templates).drain() {
+            ended.send_replace(true);
+        }
         let left: Vec<InstanceId> = lock(&self.sandboxes).keys().copied().collect();
         for id in left {
             let kind = ExitKind::Signal(libc::SIGKILL);
@@ -275,6 +345,8 @@ impl From<Fault> for Error {
         match fault {
             Fault::Refused(text) => Self::Refused(text),
             Fault::Gone => Self::Gone,
+            Fault::TemplateGone => Self::TemplateGone,
+            Fault::Unsupported(text) => Self::Unsupported(text),
             Fault::Step { step, errno } => Self::Step { step, source: io::Error::from_raw_os_error(errno) },
         }
     }

@@ -23,6 +23,12 @@ pub(crate) enum Error {
     /// The sandbox ended.
     #[error("the sandbox is gone")]
     Gone,
+    /// The template ended.
+    #[error("the template is gone")]
+    TemplateGone,
+    /// The host or its set-up cannot do it.
+    #[error("not supported here: {0}")]
+    Unsupported(String),
     /// No answer in time.
     #[error("no answer from the {0} in time")]
     Late(&'static str),
@@ -50,6 +56,10 @@ impl From<Error> for anyfn_types::Error {
                 (Kind::Invalid, "sandbox_refused", format!("the sandbox was refused: {text}"))
             }
             Error::Gone => (Kind::Unavailable, "sandbox_gone", "the sandbox ended".to_owned()),
+            Error::TemplateGone => {
+                (Kind::Unavailable, "template_gone", "the template that was to be forked ended".to_owned())
+            }
+            Error::Unsupported(text) => (Kind::Unsupported, "sandbox_unsupported", text.clone()),
             Error::Late(_) => {
                 (Kind::Timeout, "sandbox_late", "the sandbox did not answer in time".to_owned())
             }

@@ -4,7 +4,9 @@
 mod check;
 mod desk;
 mod doctor;
+mod fork;
 mod instance;
+mod template;
 mod tmp;
 mod users;
 

@@ -5,7 +5,9 @@ mod filter;
 mod ids;
 mod limits;
 pub(crate) mod net;
+mod owned;
 mod root;
+pub(crate) mod template;
 
 use std::{
     fs::File,

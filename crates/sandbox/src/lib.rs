@@ -32,6 +32,7 @@ mod processes;
 mod proto;
 mod running;
 mod sys;
+mod template;
 
 pub use helper::{Serve, helper_main, serve_at};
 pub use inside::net::{

@@ -2,12 +2,15 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use anyfn_base::{Base, TaskKind};
-use anyfn_core::ports::{Capabilities, Isolation, Network, Sandbox, SandboxSpec};
+use anyfn_core::ports::{Capabilities, Isolation, Network, Sandbox, SandboxSpec, Template, TemplateSpec};
 use anyfn_types::InstanceId;
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -18,6 +21,7 @@ use crate::{
     error::Error,
     proto::{Create, Request},
     running::{Lease, Running},
+    template::Held,
 };
 
 /// Between two tries to start a helper.
@@ -34,6 +38,7 @@ struct Shared {
     state: Arc<Mutex<State>>,
     /// True when nobody wants a helper any more.
     dropped: watch::Sender<bool>,
+    next_template: AtomicU64,
 }
 
 struct State {
@@ -62,7 +67,7 @@ impl Processes {
         let dropped = watch::channel(false).0;
         let (client, parts) = Client::start(&base, &options, ending(&base, &dropped)).await?;
         let state = Arc::new(Mutex::new(State { client, capabilities: Capabilities { parts } }));
-        let shared = Arc::new(Shared { base, options, state, dropped });
+        let shared = Arc::new(Shared { base, options, state, dropped, next_template: AtomicU64::new(1) });
         let watchman = watch_over(&shared);
         shared.base.tasks.spawn(TaskKind::Service, "sandbox helper watch", watchman);
         Ok(Self(shared))
@@ -125,6 +130,11 @@ impl Isolation for Processes {
         let request = Request::Create(Box::new(frame(spec)?));
         let running = Running::start(&self.0.base, Lease::new(client, id)?, request, &self.0.options).await?;
         Ok(Box::new(running))
+    }
+
+    async fn template(&self, spec: TemplateSpec) -> Result<Arc<dyn Template>, anyfn_types::Error> {
+        let id = self.0.next_template.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Held::start(self.client(), id, spec).await?))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -24,6 +24,35 @@ pub(crate) enum Request {
     Usage(InstanceId),
     /// Answered when everything is gone. An unknown instance is gone already.
     Destroy(InstanceId),
+    /// Starts a template; answered when it can be forked.
+    Template(Box<Template>),
+    /// Ends a template. Its children go on.
+    EndTemplate(u64),
+    /// Forks a template into a sandbox. Travels with as many descriptors as `fds` has numbers; answered when the child is
+    /// in its sandbox.
+    Fork {
+        instance: InstanceId,
+        template: u64,
+        process: u32,
+        fds: Vec<i32>,
+    },
+    /// Signals a forked process.
+    Signal {
+        instance: InstanceId,
+        process: u32,
+        signal: i32,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Template {
+    /// The server's choice; never used again.
+    pub(crate) id: u64,
+    /// Its root and limits are made as a sandbox's are.
+    pub(crate) root: Create,
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
 }
 
 /// What holds for the helper's whole life.
@@ -71,6 +100,16 @@ pub(crate) enum Told {
         signal: Option<i32>,
         out_of_memory: bool,
     },
+    /// A forked process ended. One of `code` and `signal` is there.
+    Exited {
+        instance: InstanceId,
+        process: u32,
+        code: Option<i32>,
+        signal: Option<i32>,
+        out_of_memory: bool,
+    },
+    /// A template ended.
+    TemplateGone(u64),
     /// For the server's log.
     Note(String),
 }
@@ -96,7 +135,13 @@ pub(crate) enum Answer {
 pub(crate) enum Fault {
     Refused(String),
     Gone,
-    Step { step: String, errno: i32 },
+    TemplateGone,
+    /// The host or its set-up cannot do it.
+    Unsupported(String),
+    Step {
+        step: String,
+        errno: i32,
+    },
 }
 
 /// Server to init.

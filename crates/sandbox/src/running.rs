@@ -1,7 +1,7 @@
 //! One sandbox, as the server holds it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     net::TcpListener,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyfn_base::{Base, TaskKind};
-use anyfn_core::ports::{Exit, ExitKind, ProcessId, ProcessSpec, Sandbox, Usage};
+use anyfn_core::ports::{Exit, ExitKind, ProcessId, ProcessSpec, Sandbox, TemplateId, Usage};
 use anyfn_types::InstanceId;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,7 @@ use crate::{
     link::Link,
     packet::{self, FDS_MAX},
     proto::{Answer, Order, Report, Request},
+    template,
 };
 
 /// For the set-up and for one spawn. A frozen sandbox answers nothing.
@@ -62,6 +63,9 @@ pub(crate) struct Running {
     control: Arc<Control>,
     listener: Option<TcpListener>,
     exits: tokio::sync::Mutex<mpsc::Receiver<Exit>>,
+    /// For forked processes, whose ends the helper tells; alive as long as the pump is.
+    told: mpsc::WeakSender<Exit>,
+    forked: Mutex<HashSet<u32>>,
 }
 
 /// The line to the sandbox's init.
@@ -96,10 +100,12 @@ impl Running {
         }
         let control = Arc::new(Control { link, next: AtomicU32::new(1), pending: Mutex::default() });
         let (sender, exits) = mpsc::channel(EXITS_MAX);
+        let told = sender.downgrade();
         let pump = Pump { control: control.clone(), client, id, exits: sender };
         base.tasks.spawn(TaskKind::Service, "sandbox", pump.run(gone));
         let listener = listener.map(TcpListener::from);
-        Ok(Self { lease, control, listener, exits: tokio::sync::Mutex::new(exits) })
+        let (exits, forked) = (tokio::sync::Mutex::new(exits), Mutex::default());
+        Ok(Self { lease, control, listener, exits, told, forked })
     }
 
     async fn ask(&self, request: Request) -> Result<Answer, Error> {
@@ -200,7 +206,25 @@ impl Sandbox for Running {
         Ok(self.launch(process).await?)
     }
 
+    async fn fork(
+        &self,
+        template: TemplateId,
+        fds: Vec<(OwnedFd, i32)>,
+    ) -> Result<ProcessId, anyfn_types::Error> {
+        let process = self.control.next.fetch_add(1, Ordering::Relaxed);
+        let client = &self.lease.client;
+        client.hear_exits(self.lease.id, self.told.upgrade().ok_or(Error::Gone)?)?;
+        self.forked.lock().unwrap_or_else(PoisonError::into_inner).insert(process);
+        template::fork(client, (self.lease.id, process), template, fds).await?;
+        Ok(ProcessId(process))
+    }
+
     async fn signal(&self, process: ProcessId, signal: i32) -> Result<(), anyfn_types::Error> {
+        if self.forked.lock().unwrap_or_else(PoisonError::into_inner).contains(&process.0) {
+            let instance = self.lease.id;
+            self.ask(Request::Signal { instance, process: process.0, signal }).await?;
+            return Ok(());
+        }
         let order = packet::encode(&Order::Signal { process: process.0, signal }).map_err(Error::from)?;
         self.control.link.send(&order, &[]).await.map_err(|_| Error::Gone)?;
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::proto::{Create, Hello};
+use crate::proto::{Create, Hello, Template};
 
 /// 4 MiB: below, not even the set-up fits.
 const MEMORY_MIN: u64 = 4 << 20;
@@ -59,6 +59,13 @@ pub(super) fn create(spec: &Create, roots: &[PathBuf]) -> Result<(), String> {
         return Err(format!("at most {BINDS_MAX} binds"));
     }
     spec.binds.iter().try_for_each(|(source, target)| bind(source, target, roots))
+}
+
+pub(super) fn template(spec: &Template, roots: &[PathBuf]) -> Result<(), String> {
+    if !spec.argv.first().is_some_and(|program| clean(Path::new(program))) {
+        return Err("the template's program needs a clean absolute path".into());
+    }
+    create(&spec.root, roots)
 }
 
 fn bind(source: &str, target: &str, roots: &[PathBuf]) -> Result<(), String> {

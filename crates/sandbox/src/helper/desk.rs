@@ -12,8 +12,9 @@ use anyfn_types::InstanceId;
 use rustix::event::epoll;
 
 use super::{
-    check, doctor,
+    check, doctor, fork,
     instance::{self, End, Instance},
+    template::{self, News, Templates},
     tmp::Images,
     users::Users,
 };
@@ -21,7 +22,7 @@ use crate::{
     cgroup::{Cgroups, Used},
     inside::{Common, Filters},
     packet::{self, PACKET_MAX, send_value},
-    proto::{Answer, Ask, Create, Fault, Hello, Request, Told},
+    proto::{self, Answer, Ask, Create, Fault, Hello, Request, Told},
 };
 
 /// The server's socket among the events; sandboxes count from 1.
@@ -45,6 +46,7 @@ struct House {
     instances: HashMap<InstanceId, (u64, Instance)>,
     tokens: HashMap<u64, InstanceId>,
     next: u64,
+    templates: Templates,
 }
 
 impl Desk {
@@ -82,9 +84,11 @@ impl Desk {
                 self.ended(*token)?;
             }
             if ready.contains(&LINK) {
-                let Some((len, _)) = packet::receive(self.link.as_fd(), &mut buffer)? else { return Ok(()) };
+                let Some((len, fds)) = packet::receive(self.link.as_fd(), &mut buffer)? else {
+                    return Ok(());
+                };
                 let ask: Ask = packet::decode(&buffer[..len])?;
-                self.answer(ask)?;
+                self.answer(ask, &fds)?;
             }
         }
     }
@@ -93,7 +97,7 @@ impl Desk {
         send_value(&self.link, told, &[])
     }
 
-    fn answer(&mut self, ask: Ask) -> io::Result<()> {
+    fn answer(&mut self, ask: Ask, fds: &[OwnedFd]) -> io::Result<()> {
         let id = ask.id;
         let result = match (&mut self.house, ask.what) {
             (None, Request::Hello(hello)) => self.hello(&hello),
@@ -117,6 +121,26 @@ impl Desk {
                 self.tell(&Told::Gone { instance, code: None, signal, out_of_memory: false })?;
                 Ok(Answer::Done)
             }
+            (Some(house), Request::Template(spec)) => match house.template(&spec, id, &self.epoll) {
+                Ok(()) => return Ok(()),
+                Err(fault) => Err(fault),
+            },
+            (Some(house), Request::EndTemplate(template)) => {
+                house.templates.end(template);
+                Ok(Answer::Done)
+            }
+            (Some(house), Request::Fork { instance, template, process, fds: numbers }) => {
+                match house.fork((template, id), (instance, process), (fds, &numbers)) {
+                    Ok(()) => return Ok(()),
+                    Err(fault) => Err(fault),
+                }
+            }
+            (Some(house), Request::Signal { instance, process, signal }) => {
+                if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
+                    house.templates.signal(instance, process, signal);
+                }
+                Ok(Answer::Done)
+            }
         };
         self.tell(&Told::Answer { id, result })
     }
@@ -138,6 +162,7 @@ impl Desk {
             instances: HashMap::new(),
             tokens: HashMap::new(),
             next: LINK + 1,
+            templates: Templates::default(),
         };
         let parts = doctor::parts(own_users, &house.cgroups, &house.images);
         self.house = Some(house);
@@ -146,10 +171,14 @@ impl Desk {
 
     /// A sandbox's init ended: everything of it is given back, then the server hears of it.
     fn ended(&mut self, token: u64) -> io::Result<()> {
+        if token >= template::FIRST_TOKEN {
+            return self.template_event(token);
+        }
         let Some(house) = &mut self.house else { return Ok(()) };
         let Some(id) = house.tokens.remove(&token) else { return Ok(()) };
         let Some((_, instance)) = house.instances.remove(&id) else { return Ok(()) };
         epoll::delete(&self.epoll, &instance.pidfd)?;
+        house.templates.forget(id);
         let waiting = instance.waiting.clone();
         let (end, used, left) = house.give_back(instance);
         if let Err(e) = left {
@@ -159,6 +188,29 @@ impl Desk {
         self.tell(&Told::Gone { instance: id, code: end.code, signal: end.signal, out_of_memory })?;
         for ask in waiting {
             self.tell(&Told::Answer { id: ask, result: Ok(Answer::Done) })?;
+        }
+        Ok(())
+    }
+}
+
+impl Desk {
+    fn template_event(&mut self, token: u64) -> io::Result<()> {
+        let Some(house) = &mut self.house else { return Ok(()) };
+        for news in house.templates.event(token, &self.epoll) {
+            let told = match news {
+                News::Answer(id, result) => Told::Answer { id, result },
+                News::Gone(template) => Told::TemplateGone(template),
+                News::Exited { instance, process, code, signal } => {
+                    let Some((_, found)) = self.house.as_ref().and_then(|h| h.instances.get(&instance))
+                    else {
+                        continue;
+                    };
+                    let bad = code != Some(0);
+                    let out_of_memory = bad && found.group.used().is_ok_and(|used| used.out_of_memory);
+                    Told::Exited { instance, process, code, signal, out_of_memory }
+                }
+            };
+            self.tell(&told)?;
         }
         Ok(())
     }
@@ -197,6 +249,32 @@ impl House {
         self.instances.insert(spec.id, (token, instance));
         watched.map_err(|e| step("watch the sandbox", &e.into()))?;
         Ok(control)
+    }
+
+    fn template(&mut self, spec: &proto::Template, ask: u64, epoll: &OwnedFd) -> Result<(), Fault> {
+        if self.users.is_none() || !fork::able() {
+            return Err(Fault::Unsupported(
+                "the sandbox helper lacks the privileges to fork into sandboxes".into(),
+            ));
+        }
+        // It is root for the host, and the server chooses what it runs.
+        if self.common.allowed.is_some() {
+            let why =
+                "this sandbox helper serves another user, and a template would have the helper's rights";
+            return Err(Fault::Unsupported(why.into()));
+        }
+        check::template(spec, &self.common.bind_roots).map_err(Fault::Refused)?;
+        self.templates.start(spec, ask, (&self.common, &self.cgroups, epoll))
+    }
+
+    fn fork(
+        &mut self,
+        (template, ask): (u64, u64),
+        (id, process): (InstanceId, u32),
+        fds: (&[OwnedFd], &[i32]),
+    ) -> Result<(), Fault> {
+        let (_, instance) = self.instances.get(&id).ok_or(Fault::Gone)?;
+        self.templates.fork((template, ask), (id, process, instance), fds)
     }
 
     fn find(&self, id: InstanceId) -> Result<&Instance, Fault> {
@@ -239,6 +317,7 @@ impl House {
 
     /// Kills all first, then waits for each.
     fn close(&mut self) {
+        self.templates.close();
         for (_, instance) in self.instances.values() {
             instance.kill();
         }

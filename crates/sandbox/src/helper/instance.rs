@@ -26,6 +26,9 @@ pub(super) struct Instance {
     pub(super) group: Group,
     /// The host user id that it has for itself.
     pub(super) user: Option<u32>,
+    /// For processes that are forked into it.
+    pub(super) open_files: u64,
+    pub(super) pids: u32,
     /// Requests that wait for its end.
     pub(super) waiting: Vec<u64>,
 }
@@ -48,7 +51,10 @@ pub(super) fn start(
     let (ours, control) = packet::pair()?;
     let group = cgroups.create(&spec.id.to_string(), spec)?;
     match launch(spec, common, &group, user, image, control) {
-        Ok(pidfd) => Ok((Instance { pidfd, group, user, waiting: Vec::new() }, ours)),
+        Ok(pidfd) => {
+            let (open_files, pids) = (spec.open_files, spec.pids);
+            Ok((Instance { pidfd, group, user, open_files, pids, waiting: Vec::new() }, ours))
+        }
         Err(e) => {
             let _ = group.remove();
             Err(e)
@@ -80,9 +86,9 @@ fn launch(
     }
 }
 
-type Places = (Vec<File>, Option<File>, Option<OwnedFd>);
+pub(super) type Places = (Vec<File>, Option<File>, Option<OwnedFd>);
 
-fn places(group: &Group) -> io::Result<Places> {
+pub(super) fn places(group: &Group) -> io::Result<Places> {
     match group {
         Group::V1(child) => child.procs().map(|(procs, cpu)| (procs, Some(cpu), None)),
         Group::V2(child) => child.folder().map(|folder| (Vec::new(), None, Some(folder))),
@@ -99,6 +105,11 @@ fn egid() -> u32 {
 }
 
 impl Instance {
+    /// As the host knows the init.
+    pub(super) fn pid(&self) -> io::Result<i32> {
+        super::fork::pid_of(&self.pidfd)
+    }
+
     /// Kills the init, and with it everything in its pid namespace. A frozen process would not notice.
     pub(super) fn kill(&self) {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);

@@ -18,6 +18,8 @@ use crate::sys::process::install_filter;
 #[derive(Clone, Debug)]
 pub(crate) struct Filters {
     deny: BpfProgram,
+    /// For templates: `deny` but for `setns`, which a forked child denies itself at the end.
+    template: BpfProgram,
     shape: Vec<sock_filter>,
 }
 
@@ -25,14 +27,20 @@ impl Filters {
     pub(crate) fn compile() -> io::Result<Self> {
         let broken = |e: seccompiler::BackendError| io::Error::other(e.to_string());
         let arch = std::env::consts::ARCH.try_into().map_err(broken)?;
-        let filter = SeccompFilter::new(
-            rules().map_err(broken)?,
-            SeccompAction::Allow,
-            SeccompAction::Errno(libc::EPERM as u32),
-            arch,
-        );
-        let deny = filter.and_then(BpfProgram::try_from).map_err(broken)?;
-        Ok(Self { deny, shape: shape() })
+        let compile = |rules| {
+            let errno = SeccompAction::Errno(libc::EPERM as u32);
+            let filter = SeccompFilter::new(rules, SeccompAction::Allow, errno, arch);
+            filter.and_then(BpfProgram::try_from).map_err(broken)
+        };
+        let rules = rules().map_err(broken)?;
+        let mut template = rules.clone();
+        template.remove(&libc::SYS_setns);
+        Ok(Self { deny: compile(rules)?, template: compile(template)?, shape: shape() })
+    }
+
+    pub(super) fn install_for_template(&self) -> io::Result<()> {
+        install_filter(&self.shape, false)?;
+        install_filter(&self.template, true)
     }
 
     /// `shape` first: installing more filters stays allowed, and programs may add their own.

@@ -52,6 +52,20 @@ fn write_maps(uid: u32, gid: u32) -> io::Result<()> {
 /// No capability now or ever again; unreadable for guests; dies with the helper. The last call of the three, because a
 /// change of credentials disarms the death signal.
 pub(super) fn drop_privileges() -> io::Result<()> {
+    empty_bounding_set()?;
+    let none = CapabilitySet::empty();
+    rustix::thread::set_capabilities(
+        None,
+        CapabilitySets { effective: none, permitted: none, inheritable: none },
+    )?;
+    rustix::thread::set_no_new_privs(true)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    Ok(())
+}
+
+/// No exec gains a capability any more, but for those that are inheritable.
+pub(super) fn empty_bounding_set() -> io::Result<()> {
     for number in 0..64 {
         let one = CapabilitySet::from_bits_retain(1 << number);
         match rustix::thread::remove_capability_from_bounding_set(one) {
@@ -61,13 +75,5 @@ pub(super) fn drop_privileges() -> io::Result<()> {
             other => other?,
         }
     }
-    let none = CapabilitySet::empty();
-    rustix::thread::set_capabilities(
-        None,
-        CapabilitySets { effective: none, permitted: none, inheritable: none },
-    )?;
-    rustix::thread::set_no_new_privs(true)?;
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 mod accidents;
 mod basics;
 mod exhaustion;
+mod forks;
 mod hidden;
 mod house;
 mod network;
