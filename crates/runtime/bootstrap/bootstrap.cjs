@@ -536,7 +536,7 @@ function loaded() {
 
 async function main() {
   if (process.argv[2] === '--template') {
-    require('./template.cjs').wait(process.argv[3]);
+    await require('./template.cjs').wait(process.argv[3]);
     process.argv.length = 2;
     require('./specialise.cjs').run(readFrame, send);
   }

@@ -120,8 +120,13 @@ const SETS = { 'aws-sdk': sdk };
 
 // ---------------------------------------------------------------- the template and its children
 
+const SETTLE_MS = 100;
+
+let native = null;
+let began = 0;
+
 // Comes back in each child, which is in its sandbox then, with its own descriptors and no others.
-function wait(name) {
+async function wait(name) {
   Math.random = random;
   const restore = watchAll();
   common();
@@ -132,7 +137,10 @@ function wait(name) {
   if (drawn > 0) process.exit(72);
   native = require('/var/runtime/fork.node');
   const control = Number(process.env.ANYFN_TEMPLATE_FD);
+  // What has begun must be over: a wake-up on its way would be lost in the children, with all that come after it.
+  await new Promise((resolve) => { setTimeout(resolve, SETTLE_MS); });
   collect();
+  await new Promise((resolve) => { setImmediate(resolve); });
   const left = native.serve(control);
   if (left !== 0) process.exit(left === 1 ? 0 : 70);
 }
@@ -147,8 +155,6 @@ function collect() {
   gc();
 }
 
-let native = null;
-let began = 0;
 
 // Node's own way out waits for threads that are not here.
 function leaveAtOnce() {
@@ -163,7 +169,7 @@ function leaveAtOnce() {
   process.reallyExit = leave;
 }
 
-// Contexts of `vm` have a `Math.random` of V8's own, which takes its seed from a flag.
+// Contexts of `vm` and workers have a `Math.random` of V8's own, which takes its seed from a flag.
 function reseedContexts() {
   const vm = require('vm');
   const v8 = require('v8');
@@ -175,6 +181,13 @@ function reseedContexts() {
       return original.apply(this, args);
     };
   }
+  const threads = require('worker_threads');
+  threads.Worker = new Proxy(threads.Worker, {
+    construct(target, args, as) {
+      fresh();
+      return Reflect.construct(target, args, as);
+    },
+  });
   fresh();
 }
 

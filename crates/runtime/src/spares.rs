@@ -8,7 +8,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -97,6 +97,8 @@ pub(crate) struct Spares {
     /// Of a kind that was asked for.
     floor: usize,
     pools: Mutex<BTreeMap<(Key, Shape), Pool>>,
+    /// This host can furnish a sandbox that stands.
+    possible: AtomicBool,
     /// Instances that come up for requests now.
     busy: AtomicUsize,
     idle: Notify,
@@ -122,7 +124,16 @@ impl Drop for Busy<'_> {
 impl Spares {
     pub(crate) fn new(base: Base, max: usize, floor: usize) -> Self {
         let (pools, busy, idle) = (Mutex::default(), AtomicUsize::new(0), Notify::new());
-        Self { base, max, floor: floor.min(max), pools, busy, idle }
+        Self { base, max, floor: floor.min(max), pools, possible: AtomicBool::new(true), busy, idle }
+    }
+
+    pub(crate) fn possible(&self) -> bool {
+        self.possible.load(Ordering::Relaxed)
+    }
+
+    /// This host cannot furnish a sandbox that stands.
+    pub(crate) fn impossible(&self) {
+        self.possible.store(false, Ordering::Relaxed);
     }
 
     fn look(&self) -> MutexGuard<'_, BTreeMap<(Key, Shape), Pool>> {

@@ -3,7 +3,7 @@
 use std::{io, io::PipeReader, time::Duration};
 
 use anyfn_core::ports::{BringUp, Furnish, ProcessId, Sandbox, SandboxSpec, TemplateId};
-use anyfn_types::{Error as Public, MIB};
+use anyfn_types::{Error as Public, Kind, MIB};
 use tokio::net::UnixStream;
 
 use super::{Live, Wire, start::{Pipes, Starting, Trouble}};
@@ -52,16 +52,20 @@ pub(super) struct Becoming {
     pub(super) key: Key,
     pub(super) process: ProcessId,
     pub(super) link: UnixStream,
-    pub(super) furnish: Furnish,
+    /// None: its folders are there already.
+    pub(super) furnish: Option<Furnish>,
+}
+
+/// A child for this version.
+pub(super) struct Child {
+    pub(super) key: Key,
+    pub(super) body: Body,
+    /// Its sandbox was made with the version's folders.
+    pub(super) furnished: bool,
 }
 
 /// A child for this version: one that waits, or a new one. None: it must be started plainly.
-pub(super) async fn body(
-    shared: &Shared,
-    with: &BringUp,
-    plan: &Plan,
-    spec: &SandboxSpec,
-) -> Option<(Key, Body)> {
+pub(super) async fn child(shared: &Shared, with: &BringUp, plan: &Plan, spec: &SandboxSpec) -> Option<Child> {
     let forks = &shared.forks;
     let (language, release) = plan.language?;
     if !forks.options.on || obstacle(&with.version.config, plan, forks.options.floor).is_some() {
@@ -71,27 +75,43 @@ pub(super) async fn body(
     let get = |key| Some((key, forks.templates.get(&with.isolation, &Recipe::new(key, plan))?));
     let (key, template) = get(way.key).or_else(|| get(way.instead?))?;
     let blank = SandboxSpec {
-        binds: plan.bind.iter().cloned().collect(),
+        binds: Vec::new(),
         memory_bytes: BLANK_MEMORY,
         cpu_millis: BLANK_CPU_MILLIS,
         hostname: spec.hostname.clone(),
         ..*spec
     };
     let maker = Maker { isolation: with.isolation.clone(), template, spec: blank };
-    if let Some(body) = forks.spares.take(key, &maker) {
+    // An interpreter outside of `/usr` must be shown to the sandbox before anything runs in there.
+    let blank = plan.bind.is_none() && forks.spares.possible();
+    if blank && let Some(body) = forks.spares.take(key, &maker) {
         forks.counted.spare.add(1);
-        return Some((key, body));
+        return Some(Child { key, body, furnished: false });
     }
-    match maker.make(&shared.base).await {
+    let made = if blank { maker.make(&shared.base).await } else { whole(&maker, spec).await };
+    let (made, furnished) = match made {
+        Err(error) if blank && error.kind == Kind::Unsupported => {
+            forks.spares.impossible();
+            (whole(&maker, spec).await, true)
+        }
+        made => (made, !blank),
+    };
+    match made {
         Ok(body) => {
             forks.counted.forked.add(1);
-            Some((key, body))
+            Some(Child { key, body, furnished })
         }
         Err(error) => {
             tracing::debug!(?error, template = %key.name(), "no fork; starting plainly");
             None
         }
     }
+}
+
+/// A child in a sandbox that is made for the version.
+async fn whole(maker: &Maker, spec: &SandboxSpec) -> Result<Body, Public> {
+    let sandbox = maker.isolation.create(spec.clone()).await?;
+    Body::forked(sandbox, maker.template.id()).await
 }
 
 impl Live {
@@ -105,10 +125,12 @@ impl Live {
             Trouble::NotForked
         };
         specialise::tell(&mut link, &starting.env, check).await.map_err(broken)?;
-        self.sandbox.furnish(furnish).await.map_err(|error| {
-            tracing::debug!(?error, "a sandbox could not be furnished; starting plainly");
-            Trouble::NotForked
-        })?;
+        if let Some(furnish) = furnish {
+            self.sandbox.furnish(furnish).await.map_err(|error| {
+                tracing::debug!(?error, "a sandbox could not be furnished; starting plainly");
+                Trouble::NotForked
+            })?;
+        }
         specialise::go(&mut link).await.map_err(broken)?;
         if check {
             let clock = self.shared.base.clock.clone();

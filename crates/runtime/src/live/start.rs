@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Live, Moment, Wire,
-    fork::{Becoming, Body, body},
+    fork::{Becoming, Body, Child, child},
     garbled,
 };
 use crate::{
@@ -292,15 +292,15 @@ struct Place {
 /// A child that waits, or a fresh sandbox.
 async fn place(shared: &Shared, with: &BringUp, plan: &Plan, forkable: bool) -> Result<Place, StartError> {
     let spec = sandbox_spec(with, plan, shared);
-    let forked = if forkable { body(shared, with, plan, &spec).await } else { None };
-    if let Some((key, one)) = forked {
-        let furnish = Furnish {
-            binds: spec.binds.into_iter().filter(|bind| plan.bind.as_ref() != Some(bind)).collect(),
+    let forked = if forkable { child(shared, with, plan, &spec).await } else { None };
+    if let Some(Child { key, body, furnished }) = forked {
+        let furnish = (!furnished).then(|| Furnish {
+            binds: spec.binds,
             memory_bytes: spec.memory_bytes,
             cpu_millis: spec.cpu_millis,
             pids: spec.pids,
-        };
-        let Body { sandbox, readers, process, link } = one;
+        });
+        let Body { sandbox, readers, process, link } = body;
         let how = How::Forked(Box::new(Becoming { key, process, link, furnish }));
         return Ok(Place { sandbox, readers, how });
     }

@@ -17,10 +17,10 @@ use anyfn_core::{
         StartError,
     },
 };
-use anyfn_runtime::{Lambda, Options};
+use anyfn_runtime::{Forking, Lambda, Options};
 use anyfn_types::{
     Code, Config, Contract, Digest, Ephemeral, Failure, Function, FunctionName, Invocation, InvocationId,
-    Limits, LogFormat, Logging, Mode, Namespace, Version, VersionId, VersionState,
+    Limits, LogFormat, Logging, Mode, Namespace, Tier, Version, VersionId, VersionState,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -51,6 +51,9 @@ pub(crate) struct Spec {
     pub(crate) init_timeout: Duration,
     pub(crate) json: bool,
     pub(crate) limits: Limits,
+    /// None: another one for each start.
+    pub(crate) version: Option<VersionId>,
+    pub(crate) tier: Option<Tier>,
 }
 
 impl Spec {
@@ -67,6 +70,8 @@ impl Spec {
             init_timeout: Duration::from_secs(10),
             json: false,
             limits: Limits::default(),
+            version: None,
+            tier: None,
         }
     }
 
@@ -93,8 +98,8 @@ fn folder(path: &Path, files: &[(&'static str, String)]) {
 
 pub(crate) struct Bench {
     pub(crate) base: Base,
-    lambda: Lambda,
-    isolation: Arc<dyn Isolation>,
+    pub(crate) lambda: Lambda,
+    pub(crate) isolation: Arc<dyn Isolation>,
     dir: TempDir,
 }
 
@@ -105,11 +110,17 @@ impl Bench {
 
     /// Looks for interpreters in these folders too.
     pub(crate) async fn searching(folders: &[std::path::PathBuf]) -> Self {
+        let forking = Forking { on: crate::isolation::FORKED, ..Forking::default() };
+        Self::with(folders, forking).await
+    }
+
+    /// Forks as it is told.
+    pub(crate) async fn with(folders: &[std::path::PathBuf], forking: Forking) -> Self {
         let base = Base::system();
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let options =
-            Options { state: dir.path().to_owned(), search: folders.to_vec(), ..Options::default() };
+            Options { state: dir.path().to_owned(), search: folders.to_vec(), forking, ..Options::default() };
         let lambda = Lambda::new(base.clone(), &options).unwrap();
         let isolation = crate::isolation::start(&base, dir.path(), lambda.prefixes()).await;
         Self { base, lambda, isolation, dir }
@@ -134,7 +145,7 @@ impl Bench {
             ephemeral: Ephemeral { mib: 512 },
             layers: Vec::new(),
             architecture: "x86_64".to_owned(),
-            placement: anyfn_types::Placement::default(),
+            placement: anyfn_types::Placement { tier: spec.tier, calls_max: 0 },
             logging: Logging {
                 format: if spec.json { LogFormat::Json } else { LogFormat::Text },
                 ..Logging::default()
@@ -142,7 +153,7 @@ impl Bench {
             extra: BTreeMap::new(),
         };
         Version {
-            id: VersionId(1),
+            id: spec.version.unwrap_or_else(|| self.base.random.version_id()),
             number: 0,
             code: Code { digest: Digest([0; 32]), size: 0, unpacked: 0 },
             config,
@@ -153,8 +164,26 @@ impl Bench {
         }
     }
 
-    /// Brings an instance up.
+    /// Brings an instance up, forked if this suite forks.
     pub(crate) async fn start(&self, spec: Spec) -> Result<Up, StartError> {
+        if crate::isolation::FORKED && (spec.runtime.starts_with("python") || spec.runtime.starts_with("node")) {
+            self.warm(spec.runtime, None).await;
+        }
+        self.bring_up(spec).await
+    }
+
+    /// The template is up.
+    pub(crate) async fn warm(&self, runtime: &str, set: Option<&str>) {
+        let up = self.lambda.warm(&self.isolation, runtime, set, Duration::from_secs(20)).await.unwrap();
+        assert!(up, "the template of {runtime} did not come up");
+    }
+
+    /// How many starts were made that way: `plain`, `fork`, `spare`.
+    pub(crate) fn starts(&self, how: &str) -> u64 {
+        self.base.metrics.counter("anyfn_starts_total", "", &[("how", how)]).get()
+    }
+
+    pub(crate) async fn bring_up(&self, spec: Spec) -> Result<Up, StartError> {
         let version = self.version(&spec);
         let function = Function {
             namespace: Namespace::new("123456789012.eu-west-1").unwrap(),

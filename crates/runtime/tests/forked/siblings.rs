@@ -1,0 +1,1 @@
+//! What two children of one template must not share.
