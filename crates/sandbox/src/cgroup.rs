@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::proto::Create;
+use crate::proto::Limits;
 
 /// Times that a group is looked at before it is given up as busy.
 const TRIES: usize = 200;
@@ -66,10 +66,10 @@ impl Cgroups {
     }
 
     /// Makes a group with its limits.
-    pub(crate) fn create(&self, label: &str, spec: &Create) -> io::Result<Group> {
+    pub(crate) fn create(&self, label: &str, limits: Limits) -> io::Result<Group> {
         match self {
-            Self::V2(parent) => parent.create(label, spec).map(Group::V2),
-            Self::V1(parents) => parents.create(label, spec).map(Group::V1),
+            Self::V2(parent) => parent.create(label, limits).map(Group::V2),
+            Self::V1(parents) => parents.create(label, limits).map(Group::V1),
             Self::Missing(_) => Ok(Group::None),
         }
     }
@@ -99,6 +99,14 @@ impl Group {
             Self::V2(child) => child.freeze(frozen),
             Self::V1(child) => child.freeze(frozen),
             Self::None => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
+        }
+    }
+
+    pub(crate) fn limit(&self, limits: Limits) -> io::Result<()> {
+        match self {
+            Self::V2(child) => child.limit(limits),
+            Self::V1(child) => child.limit(limits),
+            Self::None => Ok(()),
         }
     }
 

@@ -1,13 +1,13 @@
 //! The server's side of one helper: requests by number, events to whom they concern.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     os::fd::{BorrowedFd, OwnedFd},
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -19,7 +19,7 @@ use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketTy
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    HelperCommand, OnGone, Options,
+    HelperCommand, OnGone, OnTun, Options,
     error::Error,
     link::Link,
     packet,
@@ -42,7 +42,9 @@ pub(crate) struct Client {
     link: Link,
     next: AtomicU64,
     pending: Mutex<HashMap<u64, oneshot::Sender<Answered>>>,
-    sandboxes: Mutex<HashMap<InstanceId, oneshot::Sender<Exit>>>,
+    living: Mutex<Living>,
+    /// What the helper said: whether a sandbox that stands can be furnished.
+    furnish: AtomicBool,
     /// Who hears of forked processes; only sandboxes that have some.
     exits: Mutex<HashMap<InstanceId, mpsc::Sender<Exit>>>,
     templates: Mutex<HashMap<u64, watch::Sender<bool>>>,
@@ -51,6 +53,67 @@ pub(crate) struct Client {
     on_gone: Option<OnGone>,
     closed: watch::Sender<bool>,
     process: Mutex<Option<Child>>,
+}
+
+/// Sandboxes by the id that the helper knows, and the ids of those that were handed out.
+#[derive(Default)]
+struct Living {
+    slots: HashMap<InstanceId, Slot>,
+    names: HashSet<InstanceId>,
+}
+
+struct Slot {
+    gone: oneshot::Sender<Exit>,
+    /// The id that it has for who asked for it.
+    name: Option<InstanceId>,
+}
+
+/// An id that was asked for; free again when this is dropped before a sandbox has got it.
+pub(crate) struct Name {
+    client: Arc<Client>,
+    id: InstanceId,
+    held: bool,
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        if self.held {
+            lock(&self.client.living).names.remove(&self.id);
+        }
+    }
+}
+
+impl Name {
+    /// An error if there is a sandbox of this id.
+    pub(crate) fn reserve(client: &Arc<Client>, id: InstanceId) -> Result<Self, Error> {
+        if !lock(&client.living).names.insert(id) {
+            return Err(Error::Refused("this instance exists".into()));
+        }
+        Ok(Self { client: client.clone(), id, held: true })
+    }
+
+    /// Gives a sandbox this id. Its tun device goes to who serves the network first, so that its end is told after that,
+    /// and once.
+    pub(crate) fn give(
+        mut self,
+        slot: InstanceId,
+        tun: Option<OwnedFd>,
+        on_tun: Option<&OnTun>,
+    ) -> Result<(), Error> {
+        let told = tun.zip(on_tun).map(|(tun, on_tun)| on_tun(self.id, tun)).is_some();
+        {
+            let mut living = lock(&self.client.living);
+            if let Some(slot) = living.slots.get_mut(&slot) {
+                slot.name = Some(self.id);
+                self.held = false;
+                return Ok(());
+            }
+        }
+        if let (true, Some(on_gone)) = (told, &self.client.on_gone) {
+            on_gone(self.id);
+        }
+        Err(Error::Gone)
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -73,7 +136,8 @@ impl Client {
             link: Link::new(socket).map_err(Error::HelperStart)?,
             next: AtomicU64::new(1),
             pending: Mutex::default(),
-            sandboxes: Mutex::default(),
+            living: Mutex::default(),
+            furnish: AtomicBool::new(false),
             exits: Mutex::default(),
             templates: Mutex::default(),
             doomed: Mutex::default(),
@@ -93,7 +157,10 @@ impl Client {
 
     async fn greet(&self, options: &Options) -> Result<Vec<(String, bool, String)>, Error> {
         match self.ask(Request::Hello(hello(options)?)).await? {
-            (Answer::Hello { parts }, _) => Ok(parts),
+            (Answer::Hello { parts, furnish }, _) => {
+                self.furnish.store(furnish, Ordering::Relaxed);
+                Ok(parts)
+            }
             _ => Err(Error::Frame("no answer to the hello".into())),
         }
     }
@@ -121,16 +188,24 @@ impl Client {
 
     /// Who hears of the end of a sandbox. Registered before it is made; an error if there is one of this id.
     pub(crate) fn watch(&self, id: InstanceId) -> Result<oneshot::Receiver<Exit>, Error> {
-        let mut sandboxes = lock(&self.sandboxes);
+        let mut living = lock(&self.living);
         if self.is_gone() {
             return Err(Error::HelperGone);
         }
-        if sandboxes.contains_key(&id) {
+        if living.slots.contains_key(&id) {
             return Err(Error::Refused("this instance exists".into()));
         }
         let (sender, gone) = oneshot::channel();
-        sandboxes.insert(id, sender);
+        living.slots.insert(id, Slot { gone: sender, name: None });
         Ok(gone)
+    }
+
+    pub(crate) fn lives(&self, slot: InstanceId) -> bool {
+        lock(&self.living).slots.contains_key(&slot)
+    }
+
+    pub(crate) fn can_furnish(&self) -> bool {
+        self.furnish.load(Ordering::Relaxed)
     }
 
     /// Asks for the end of a sandbox without waiting for it.
@@ -159,8 +234,8 @@ impl Client {
 
     /// Who hears of the ends of forked processes, until the sandbox ends.
     pub(crate) fn hear_exits(&self, id: InstanceId, exits: mpsc::Sender<Exit>) -> Result<(), Error> {
-        let sandboxes = lock(&self.sandboxes);
-        if !sandboxes.contains_key(&id) {
+        let living = lock(&self.living);
+        if !living.slots.contains_key(&id) {
             return Err(Error::Gone);
         }
         lock(&self.exits).insert(id, exits);
@@ -200,7 +275,7 @@ impl Client {
         let mut wanted = true;
         loop {
             if !wanted
-                && lock(&self.sandboxes).is_empty()
+                && lock(&self.living).slots.is_empty()
                 && lock(&self.templates).is_empty()
                 && lock(&self.pending).is_empty()
             {
@@ -255,15 +330,19 @@ impl Client {
     }
 
     fn end(&self, id: InstanceId, exit: Exit) {
-        let sender = {
-            let mut sandboxes = lock(&self.sandboxes);
+        let slot = {
+            let mut living = lock(&self.living);
             lock(&self.exits).remove(&id);
-            sandboxes.remove(&id)
+            let slot = living.slots.remove(&id);
+            if let Some(name) = slot.as_ref().and_then(|slot| slot.name) {
+                living.names.remove(&name);
+            }
+            slot
         };
-        if let Some(sender) = sender {
-            let _ = sender.send(exit);
-            if let Some(on_gone) = &self.on_gone {
-                on_gone(id);
+        if let Some(Slot { gone, name }) = slot {
+            let _ = gone.send(exit);
+            if let (Some(name), Some(on_gone)) = (name, &self.on_gone) {
+                on_gone(name);
             }
         }
     }
@@ -276,7 +355,7 @@ impl Client {
         for (_, ended) in lock(&self.templates).drain() {
             ended.send_replace(true);
         }
-        let left: Vec<InstanceId> = lock(&self.sandboxes).keys().copied().collect();
+        let left: Vec<InstanceId> = lock(&self.living).slots.keys().copied().collect();
         for id in left {
             let kind = ExitKind::Signal(libc::SIGKILL);
             self.end(id, Exit { process: None, kind, out_of_memory: false });

@@ -35,6 +35,9 @@ pub(crate) enum Error {
     /// The program could not be executed.
     #[error("{program} cannot be executed: {source}")]
     Exec { program: String, source: io::Error },
+    /// Nobody listens inside, or the kernel said something else.
+    #[error("no connection into the sandbox: {0}")]
+    NotConnected(#[source] io::Error),
     /// A frame is too large or cannot be read.
     #[error("a malformed frame: {0}")]
     Frame(String),
@@ -65,6 +68,9 @@ impl From<Error> for anyfn_types::Error {
             }
             Error::Exec { program, source } => {
                 (Kind::Invalid, "sandbox_exec_failed", format!("{program} cannot be executed: {source}"))
+            }
+            Error::NotConnected(source) => {
+                (Kind::Unavailable, "sandbox_refused", format!("nobody answers inside the sandbox: {source}"))
             }
             Error::Step { .. } | Error::Frame(_) | Error::Io(_) => {
                 return Self::internal("sandbox_failed", error);

@@ -5,6 +5,7 @@ mod check;
 mod desk;
 mod doctor;
 mod fork;
+mod furnish;
 mod instance;
 mod template;
 mod tmp;

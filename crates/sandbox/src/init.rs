@@ -1,6 +1,8 @@
 //! Process 1 of a sandbox: spawns what the server asks for, reaps, and reports. It has no privilege, holds no secret, and
 //! is neither dumpable nor visible for guests. When the server or the helper goes, it goes, and the pid namespace with it.
 
+mod connect;
+
 use std::{
     fs::File,
     io::{self, Read as _, Write as _},
@@ -87,6 +89,16 @@ impl Init<'_> {
                 }
                 Ok(())
             }
+            Order::Connect { ask, to } => match connect::reach(&to) {
+                Ok((socket, under_way)) => {
+                    let report = Report::Connected { ask, under_way };
+                    send_value(&self.control, &report, &[socket.as_fd()])
+                }
+                Err(e) => {
+                    let errno = e.raw_os_error().unwrap_or(libc::EINVAL);
+                    self.tell(&Report::NotConnected { ask, errno })
+                }
+            },
             Order::Spawn { process, argv, env, cwd, fds: numbers } => {
                 let spawned =
                     Image::new(&argv, &env, &cwd).and_then(|image| self.spawn(&image, fds, &numbers));

@@ -20,7 +20,7 @@ use rustix::thread::UnshareFlags;
 
 pub(crate) use filter::Filters;
 pub(crate) use ids::Ids;
-pub(crate) use root::own_mounts;
+pub(crate) use root::{PLACES, detached, own_mounts};
 
 use crate::{
     init,
@@ -47,7 +47,7 @@ pub(crate) struct Common {
 impl Common {
     /// The folders below which no link is followed when a bind's source is opened. Where the helper has an owner of its own,
     /// these are the owner's: a server could make one of its roots a link.
-    fn trusted<'a>(&'a self, otherwise: &'a [PathBuf]) -> &'a [PathBuf] {
+    pub(crate) fn trusted<'a>(&'a self, otherwise: &'a [PathBuf]) -> &'a [PathBuf] {
         self.allowed.as_deref().unwrap_or(otherwise)
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Parts:
 //! - `Processes` and `Running` stand on the server's side. They own no privilege; they talk to a helper.
+//! - `stock` keeps sandboxes ready that have no code yet, as many as demand asks for.
 //! - `helper` is a single-threaded process that does the privileged part (`helper_main`, `serve_at`). It keeps the cgroups,
 //!   the disk images for `/tmp` and the host user ids, and clones the sandboxes.
 //! - `inside` is what a clone does before any guest code runs: mounts, network, ids, capabilities, filter.
@@ -21,6 +22,7 @@
 
 mod cgroup;
 mod client;
+mod connect;
 mod error;
 mod helper;
 mod init;
@@ -31,6 +33,7 @@ mod packet;
 mod processes;
 mod proto;
 mod running;
+mod stock;
 mod sys;
 mod template;
 

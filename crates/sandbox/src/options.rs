@@ -27,7 +27,7 @@ pub enum Mode {
     Unprivileged,
 }
 
-/// Called with the descriptor of a sandbox's tun device, before `create` returns.
+/// Called with the descriptor of a sandbox's tun device, before `create` or `blank` returns.
 pub type OnTun = Arc<dyn Fn(InstanceId, OwnedFd) + Send + Sync>;
 /// Called once when a sandbox is gone, so that descriptors of its network can be closed (they keep it alive).
 pub type OnGone = Arc<dyn Fn(InstanceId) + Send + Sync>;
@@ -48,6 +48,9 @@ pub struct Options {
     pub runtime_prefixes: Vec<PathBuf>,
     /// Disk images kept ready for each size of `/tmp` in use. Range 0..=64.
     pub spare_tmp: usize,
+    /// Sandboxes kept ready, of all shapes together; how many of them there are follows demand, and without demand there are
+    /// none. 0: each is made when it is asked for. Range 0..=256.
+    pub stock_max: usize,
     /// Without it `Network::Internet` is refused.
     pub on_tun: Option<OnTun>,
     pub on_gone: Option<OnGone>,
@@ -68,6 +71,7 @@ impl Options {
             bind_roots: Vec::new(),
             runtime_prefixes: Vec::new(),
             spare_tmp: 4,
+            stock_max: 32,
             on_tun: None,
             on_gone: None,
         }

@@ -10,20 +10,25 @@ use std::{
 };
 
 use anyfn_base::{Base, TaskKind};
-use anyfn_core::ports::{Capabilities, Isolation, Network, Sandbox, SandboxSpec, Template, TemplateSpec};
+use anyfn_core::ports::{
+    Bind, Capabilities, Isolation, Network, Sandbox, SandboxSpec, Template, TemplateSpec,
+};
 use anyfn_types::InstanceId;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
     Options,
-    client::Client,
+    client::{Client, Name},
     error::Error,
     proto::{Create, Request},
     running::{Lease, Running},
+    stock::Stock,
     template::Held,
 };
 
+/// Bound of `Options::stock_max`.
+const STOCK_MAX: usize = 256;
 /// Between two tries to start a helper.
 const RESTART_PAUSE: Duration = Duration::from_millis(100);
 
@@ -43,7 +48,16 @@ struct Shared {
 
 struct State {
     client: Arc<Client>,
+    stock: Arc<Stock>,
     capabilities: Capabilities,
+}
+
+impl State {
+    async fn start(base: &Base, options: &Options, dropped: &watch::Sender<bool>) -> Result<Self, Error> {
+        let (client, parts) = Client::start(base, options, ending(base, dropped)).await?;
+        let stock = Stock::start(base, &client, options.stock_max, ending(base, dropped));
+        Ok(Self { client, stock, capabilities: Capabilities { parts } })
+    }
 }
 
 impl fmt::Debug for Processes {
@@ -65,16 +79,91 @@ impl Processes {
     /// `sandbox_unavailable` if there is no helper, `sandbox_refused` if it cannot do what the options ask for.
     pub async fn start(base: Base, options: Options) -> Result<Self, anyfn_types::Error> {
         let dropped = watch::channel(false).0;
-        let (client, parts) = Client::start(&base, &options, ending(&base, &dropped)).await?;
-        let state = Arc::new(Mutex::new(State { client, capabilities: Capabilities { parts } }));
+        if options.stock_max > STOCK_MAX {
+            return Err(Error::Refused(format!("at most {STOCK_MAX} sandboxes ahead")).into());
+        }
+        let state = Arc::new(Mutex::new(State::start(&base, &options, &dropped).await?));
         let shared = Arc::new(Shared { base, options, state, dropped, next_template: AtomicU64::new(1) });
         let watchman = watch_over(&shared);
         shared.base.tasks.spawn(TaskKind::Service, "sandbox helper watch", watchman);
         Ok(Self(shared))
     }
 
-    fn client(&self) -> Arc<Client> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).client.clone()
+    /// Sandboxes that stand ready for the next start, for meters.
+    pub fn ready(&self) -> usize {
+        self.now().1.ready()
+    }
+
+    fn now(&self) -> (Arc<Client>, Arc<Stock>) {
+        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.client.clone(), state.stock.clone())
+    }
+
+    fn served(&self, spec: &SandboxSpec) -> Result<(), Error> {
+        if spec.network == Network::Internet && self.0.options.on_tun.is_none() {
+            return Err(Error::Refused("nobody serves the network (`Options::on_tun`)".into()));
+        }
+        Ok(())
+    }
+
+    async fn start_one(&self, spec: SandboxSpec) -> Result<Running, Error> {
+        self.served(&spec)?;
+        let (client, stock) = self.now();
+        let name = Name::reserve(&client, spec.id)?;
+        let frame = frame(spec)?;
+        while let Some(mut running) = stock.take(&frame) {
+            match running.show(frame.binds.clone(), frame.limits()).await {
+                Ok(()) => {
+                    running.hand_out(name, self.0.options.on_tun.as_ref())?;
+                    return Ok(running);
+                }
+                Err(Error::HelperGone) => return Err(Error::HelperGone),
+                // It has just ended: there may be another one.
+                Err(Error::Gone) => {}
+                // What is wrong with it is best said by a whole set-up.
+                Err(_) => break,
+            }
+        }
+        self.build(name, frame, (&client, &stock)).await
+    }
+
+    async fn start_blank(&self, spec: SandboxSpec) -> Result<Running, Error> {
+        self.served(&spec)?;
+        let (client, stock) = self.now();
+        if !client.can_furnish() {
+            return Err(Error::Unsupported("this host cannot furnish a sandbox that stands".into()));
+        }
+        if !spec.binds.is_empty() {
+            return Err(Error::Refused("a blank sandbox has no binds".into()));
+        }
+        let name = Name::reserve(&client, spec.id)?;
+        let frame = Create { blank: true, ..frame(spec)? };
+        while let Some(mut running) = stock.take(&frame) {
+            match running.limit(frame.limits()).await {
+                Ok(()) => {
+                    running.hand_out(name, self.0.options.on_tun.as_ref())?;
+                    return Ok(running);
+                }
+                Err(Error::Gone) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.build(name, frame, (&client, &stock)).await
+    }
+
+    /// From nothing.
+    async fn build(
+        &self,
+        name: Name,
+        frame: Create,
+        (client, stock): (&Arc<Client>, &Stock),
+    ) -> Result<Running, Error> {
+        let _waiting = stock.wait();
+        let lease = Lease::new(client.clone(), frame.id)?;
+        let request = Request::Create(Box::new(frame));
+        let mut running = Running::start(&self.0.base, lease, request).await?;
+        running.hand_out(name, self.0.options.on_tun.as_ref())?;
+        Ok(running)
     }
 }
 
@@ -102,11 +191,8 @@ fn watch_over(shared: &Shared) -> impl Future<Output = ()> + Send + 'static {
                 () = client.gone() => {}
             }
             tracing::error!("the sandbox helper ended; starting another one");
-            match Client::start(&base, &options, ending(&base, &dropped)).await {
-                Ok((client, parts)) => {
-                    let capabilities = Capabilities { parts };
-                    *state.lock().unwrap_or_else(PoisonError::into_inner) = State { client, capabilities };
-                }
+            match State::start(&base, &options, &dropped).await {
+                Ok(new) => *state.lock().unwrap_or_else(PoisonError::into_inner) = new,
                 Err(error) => {
                     tracing::error!(%error, "the sandbox helper did not start");
                     tokio::select! {
@@ -122,19 +208,16 @@ fn watch_over(shared: &Shared) -> impl Future<Output = ()> + Send + 'static {
 #[async_trait]
 impl Isolation for Processes {
     async fn create(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, anyfn_types::Error> {
-        if spec.network == Network::Internet && self.0.options.on_tun.is_none() {
-            return Err(Error::Refused("nobody serves the network (`Options::on_tun`)".into()).into());
-        }
-        let client = self.client();
-        let id = spec.id;
-        let request = Request::Create(Box::new(frame(spec)?));
-        let running = Running::start(&self.0.base, Lease::new(client, id)?, request, &self.0.options).await?;
-        Ok(Box::new(running))
+        Ok(Box::new(Box::pin(self.start_one(spec)).await?))
+    }
+
+    async fn blank(&self, spec: SandboxSpec) -> Result<Box<dyn Sandbox>, anyfn_types::Error> {
+        Ok(Box::new(Box::pin(self.start_blank(spec)).await?))
     }
 
     async fn template(&self, spec: TemplateSpec) -> Result<Arc<dyn Template>, anyfn_types::Error> {
         let id = self.0.next_template.fetch_add(1, Ordering::Relaxed);
-        Ok(Arc::new(Held::start(self.client(), id, spec).await?))
+        Ok(Arc::new(Held::start(self.now().0, id, spec).await?))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -142,16 +225,20 @@ impl Isolation for Processes {
     }
 }
 
-fn frame(spec: SandboxSpec) -> Result<Create, Error> {
-    let bind = |bind: anyfn_core::ports::Bind| {
+pub(crate) fn binds(binds: Vec<Bind>) -> Result<Vec<(String, String)>, Error> {
+    let one = |bind: Bind| {
         let source = bind.source.into_os_string().into_string();
         source.map(|source| (source, bind.target)).map_err(|_| Error::Refused("a path is not UTF-8".into()))
     };
+    binds.into_iter().map(one).collect()
+}
+
+fn frame(spec: SandboxSpec) -> Result<Create, Error> {
     let id: InstanceId = spec.id;
     Ok(Create {
         id,
         hostname: spec.hostname,
-        binds: spec.binds.into_iter().map(bind).collect::<Result<_, _>>()?,
+        binds: binds(spec.binds)?,
         memory_bytes: spec.memory_bytes,
         cpu_millis: spec.cpu_millis,
         pids: spec.pids,
@@ -160,5 +247,6 @@ fn frame(spec: SandboxSpec) -> Result<Create, Error> {
         tmp_inodes: spec.tmp_inodes,
         internet: spec.network == Network::Internet,
         listen: spec.listen,
+        blank: false,
     })
 }

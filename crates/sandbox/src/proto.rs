@@ -19,6 +19,10 @@ pub(crate) enum Request {
     /// First, and once.
     Hello(Hello),
     Create(Box<Create>),
+    /// Shows code in a sandbox that was created blank, and sets its limits. Once.
+    Furnish(Box<Furnish>),
+    /// Sets the limits of a sandbox.
+    Limit(InstanceId, Limits),
     Freeze(InstanceId),
     Thaw(InstanceId),
     Usage(InstanceId),
@@ -84,6 +88,33 @@ pub(crate) struct Create {
     pub(crate) tmp_inodes: u64,
     pub(crate) internet: bool,
     pub(crate) listen: Option<u16>,
+    /// Whether it may be furnished later.
+    #[serde(default)]
+    pub(crate) blank: bool,
+}
+
+impl Create {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { memory_bytes: self.memory_bytes, cpu_millis: self.cpu_millis, pids: self.pids }
+    }
+}
+
+/// What cgroups keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) memory_bytes: u64,
+    pub(crate) cpu_millis: u32,
+    pub(crate) pids: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Furnish {
+    pub(crate) id: InstanceId,
+    /// Source on the host, target inside.
+    pub(crate) binds: Vec<(String, String)>,
+    pub(crate) limits: Limits,
 }
 
 /// Helper to server.
@@ -118,6 +149,8 @@ pub(crate) enum Told {
 pub(crate) enum Answer {
     Hello {
         parts: Vec<(String, bool, String)>,
+        /// Whether a sandbox that stands can be furnished.
+        furnish: bool,
     },
     /// Travels with one descriptor: the socket to the sandbox's init.
     Created,
@@ -159,8 +192,22 @@ pub(crate) enum Order {
         process: u32,
         signal: i32,
     },
+    /// Connects to a server inside.
+    Connect {
+        ask: u32,
+        to: Address,
+    },
     /// Stops (SIGSTOP) or continues everything but init: for hosts where there is no freezer.
     Pause(bool),
+}
+
+/// Where a server inside may be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Address {
+    V4(u16),
+    V6(u16),
+    /// By its absolute path inside.
+    Path(String),
 }
 
 /// Init to server.
@@ -180,6 +227,15 @@ pub(crate) enum Report {
     },
     NotSpawned {
         process: u32,
+        errno: i32,
+    },
+    /// Travels with the socket. It does not block; `under_way` if the kernel has not said yet whether somebody listens.
+    Connected {
+        ask: u32,
+        under_way: bool,
+    },
+    NotConnected {
+        ask: u32,
         errno: i32,
     },
     /// One of `code` and `signal` is there.

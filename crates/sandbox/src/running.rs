@@ -13,18 +13,21 @@ use std::{
 };
 
 use anyfn_base::{Base, TaskKind};
-use anyfn_core::ports::{Exit, ExitKind, ProcessId, ProcessSpec, Sandbox, TemplateId, Usage};
+use anyfn_core::ports::{
+    Exit, ExitKind, Furnish, Inside, ProcessId, ProcessSpec, Sandbox, TemplateId, Usage,
+};
 use anyfn_types::InstanceId;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Options,
-    client::{Client, exit_kind},
+    OnTun,
+    client::{Client, Name, exit_kind},
+    connect,
     error::Error,
     link::Link,
     packet::{self, FDS_MAX},
-    proto::{Answer, Order, Report, Request},
+    proto::{self, Answer, Limits, Order, Report, Request},
     template,
 };
 
@@ -62,6 +65,8 @@ pub(crate) struct Running {
     lease: Lease,
     control: Arc<Control>,
     listener: Option<TcpListener>,
+    /// Until it is handed out.
+    tun: Option<OwnedFd>,
     exits: tokio::sync::Mutex<mpsc::Receiver<Exit>>,
     /// For forked processes, whose ends the helper tells; alive as long as the pump is.
     told: mpsc::WeakSender<Exit>,
@@ -72,11 +77,14 @@ pub(crate) struct Running {
 struct Control {
     link: Link,
     next: AtomicU32,
-    pending: Mutex<HashMap<u32, oneshot::Sender<Result<(), i32>>>>,
+    pending: Mutex<HashMap<u32, oneshot::Sender<Obeyed>>>,
 }
 
+/// What init made of an order: descriptors and whether a connection is still under way, or an errno.
+type Obeyed = Result<(Vec<OwnedFd>, bool), i32>;
+
 impl Control {
-    fn pending(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Result<(), i32>>>> {
+    fn pending(&self) -> MutexGuard<'_, HashMap<u32, oneshot::Sender<Obeyed>>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,7 +95,6 @@ impl Running {
         base: &Base,
         (lease, gone): (Lease, oneshot::Receiver<Exit>),
         request: Request,
-        options: &Options,
     ) -> Result<Self, Error> {
         let (client, id) = (lease.client.clone(), lease.id);
         let (_, mut fds) = client.ask(request).await?;
@@ -95,9 +102,6 @@ impl Running {
         let link = Link::new(socket)?;
         let ready = tokio::time::timeout(PATIENCE, ready(&link)).await;
         let (listener, tun) = ready.map_err(|_| Error::Late("sandbox"))??;
-        if let (Some(tun), Some(on_tun)) = (tun, &options.on_tun) {
-            on_tun(id, tun);
-        }
         let control = Arc::new(Control { link, next: AtomicU32::new(1), pending: Mutex::default() });
         let (sender, exits) = mpsc::channel(EXITS_MAX);
         let told = sender.downgrade();
@@ -105,7 +109,25 @@ impl Running {
         base.tasks.spawn(TaskKind::Service, "sandbox", pump.run(gone));
         let listener = listener.map(TcpListener::from);
         let (exits, forked) = (tokio::sync::Mutex::new(exits), Mutex::default());
-        Ok(Self { lease, control, listener, exits, told, forked })
+        Ok(Self { lease, control, listener, tun, exits, told, forked })
+    }
+
+    /// From here on it is somebody's. An error if it has just ended.
+    pub(crate) fn hand_out(&mut self, name: Name, on_tun: Option<&OnTun>) -> Result<(), Error> {
+        name.give(self.lease.id, self.tun.take(), on_tun)
+    }
+
+    pub(crate) fn lives(&self) -> bool {
+        self.lease.client.lives(self.lease.id)
+    }
+
+    pub(crate) async fn limit(&self, limits: Limits) -> Result<(), Error> {
+        self.ask(Request::Limit(self.lease.id, limits)).await.map(drop)
+    }
+
+    pub(crate) async fn show(&self, binds: Vec<(String, String)>, limits: Limits) -> Result<(), Error> {
+        let id = self.lease.id;
+        self.ask(Request::Furnish(Box::new(proto::Furnish { id, binds, limits }))).await.map(drop)
     }
 
     async fn ask(&self, request: Request) -> Result<Answer, Error> {
@@ -141,10 +163,13 @@ struct Pump {
 impl Pump {
     async fn run(self, mut gone: oneshot::Receiver<Exit>) {
         let mut end = None;
-        while let Ok(Some(report)) = self.report().await {
+        while let Ok(Some((report, fds))) = self.report().await {
             match report {
-                Report::Spawned { process } => self.spawned(process, Ok(())),
-                Report::NotSpawned { process, errno } => self.spawned(process, Err(errno)),
+                Report::Spawned { process } => self.obeyed(process, Ok((fds, false))),
+                Report::Connected { ask, under_way } => self.obeyed(ask, Ok((fds, under_way))),
+                Report::NotSpawned { process: ask, errno } | Report::NotConnected { ask, errno } => {
+                    self.obeyed(ask, Err(errno));
+                }
                 Report::Exited { process, code, signal } => {
                     let kind = exit_kind(code, signal);
                     let out_of_memory = match kind {
@@ -166,14 +191,14 @@ impl Pump {
         }
     }
 
-    async fn report(&self) -> Result<Option<Report>, Error> {
+    async fn report(&self) -> Result<Option<(Report, Vec<OwnedFd>)>, Error> {
         let mut buffer = [0; REPORT_MAX];
-        let Some((len, _)) = self.control.link.receive(&mut buffer).await? else { return Ok(None) };
-        Ok(Some(packet::decode(&buffer[..len])?))
+        let Some((len, fds)) = self.control.link.receive(&mut buffer).await? else { return Ok(None) };
+        Ok(Some((packet::decode(&buffer[..len])?, fds)))
     }
 
-    fn spawned(&self, process: u32, result: Result<(), i32>) {
-        if let Some(sender) = self.control.pending().remove(&process) {
+    fn obeyed(&self, ask: u32, result: Obeyed) {
+        if let Some(sender) = self.control.pending().remove(&ask) {
             let _ = sender.send(result);
         }
     }
@@ -230,6 +255,16 @@ impl Sandbox for Running {
         Ok(())
     }
 
+    async fn furnish(&mut self, with: Furnish) -> Result<(), anyfn_types::Error> {
+        let Furnish { binds, memory_bytes, cpu_millis, pids } = with;
+        let limits = Limits { memory_bytes, cpu_millis, pids };
+        Ok(self.show(crate::processes::binds(binds)?, limits).await?)
+    }
+
+    async fn connect(&self, to: &Inside) -> Result<OwnedFd, anyfn_types::Error> {
+        Ok(self.reach(to).await?)
+    }
+
     async fn next_exit(&self) -> Option<Exit> {
         self.exits.lock().await.recv().await
     }
@@ -278,20 +313,66 @@ impl Running {
 
     async fn launch(&self, spec: ProcessSpec) -> Result<ProcessId, Error> {
         let program = check(&spec)?;
-        let process = self.control.next.fetch_add(1, Ordering::Relaxed);
+        let process = self.number();
         let (fds, numbers): (Vec<OwnedFd>, Vec<i32>) = spec.fds.into_iter().unzip();
         let order = Order::Spawn { process, argv: spec.argv, env: spec.env, cwd: spec.cwd, fds: numbers };
-        let order = packet::encode(&order)?;
-        let (sender, spawned) = oneshot::channel();
-        self.control.pending().insert(process, sender);
+        match self.order(process, &order, &fds).await? {
+            Ok(_) => Ok(ProcessId(process)),
+            Err(errno) => Err(Error::Exec { program, source: io::Error::from_raw_os_error(errno) }),
+        }
+    }
+
+    fn number(&self) -> u32 {
+        self.control.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Sends an order to init and waits for what it makes of it.
+    async fn order(&self, ask: u32, order: &Order, fds: &[OwnedFd]) -> Result<Obeyed, Error> {
+        let order = packet::encode(order)?;
+        let (sender, obeyed) = oneshot::channel();
+        self.control.pending().insert(ask, sender);
+        let expected = Expected { control: &self.control, ask };
         let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
         self.control.link.send(&order, &borrowed).await.map_err(|_| Error::Gone)?;
-        match tokio::time::timeout(PATIENCE, spawned).await {
-            Ok(Ok(Ok(()))) => Ok(ProcessId(process)),
-            Ok(Ok(Err(errno))) => Err(Error::Exec { program, source: io::Error::from_raw_os_error(errno) }),
-            Ok(Err(_)) => Err(Error::Gone),
-            Err(_) => Err(Error::Late("sandbox")),
+        let answered = tokio::time::timeout(PATIENCE, obeyed).await;
+        drop(expected);
+        answered.map_err(|_| Error::Late("sandbox"))?.map_err(|_| Error::Gone)
+    }
+
+    async fn reach(&self, to: &Inside) -> Result<OwnedFd, Error> {
+        let mut last = connect::refused(libc::ECONNREFUSED);
+        for to in connect::addresses(to)? {
+            let ask = self.number();
+            let obeyed = self.order(ask, &Order::Connect { ask, to }, &[]).await?;
+            let made = match obeyed {
+                Err(errno) => Err(connect::refused(errno)),
+                Ok((mut fds, under_way)) => match fds.pop() {
+                    Some(socket) if under_way => connect::settled(socket).await,
+                    Some(socket) => Ok(socket),
+                    None => Err(Error::Frame("a connection without a socket".into())),
+                },
+            };
+            match made {
+                // Nobody at this address; maybe at the next.
+                Err(Error::NotConnected(e)) if e.kind() == io::ErrorKind::ConnectionRefused => {
+                    last = Error::NotConnected(e);
+                }
+                other => return other,
+            }
         }
+        Err(last)
+    }
+}
+
+/// Takes an order off the list when its future is dropped.
+struct Expected<'a> {
+    control: &'a Control,
+    ask: u32,
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.control.pending().remove(&self.ask);
     }
 }
 

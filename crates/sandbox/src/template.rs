@@ -92,6 +92,7 @@ fn frame(id: u64, spec: TemplateSpec) -> Result<proto::Template, Error> {
         tmp_inodes: 1024,
         internet: false,
         listen: None,
+        blank: false,
     };
     let mut env = spec.env;
     env.push(("ANYFN_TEMPLATE_FD".into(), CONTROL.to_string()));

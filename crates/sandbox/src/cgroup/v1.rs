@@ -9,7 +9,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{TRIES, Used, children, claim, cpu_quota, keyed, mounts, number, pause, remove_dir};
-use crate::proto::Create;
+use crate::proto::Limits;
 
 /// Parent folders by controller.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl Parents {
         }
     }
 
-    pub(super) fn create(&self, label: &str, spec: &Create) -> io::Result<Child> {
+    pub(super) fn create(&self, label: &str, limits: Limits) -> io::Result<Child> {
         let below = |folder: &PathBuf| folder.join(label);
         let child = Child {
             memory: below(&self.memory),
@@ -90,7 +90,7 @@ impl Parents {
             cpuacct: self.cpuacct.as_ref().map(below),
             freezer: self.freezer.as_ref().map(below),
         };
-        let made = child.make(spec);
+        let made = child.make(limits);
         if made.is_err() {
             let _ = child.remove();
         }
@@ -127,28 +127,42 @@ impl Child {
         ])
     }
 
-    fn make(&self, spec: &Create) -> io::Result<()> {
+    fn make(&self, limits: Limits) -> io::Result<()> {
         for folder in self.folders() {
             fs::create_dir(folder)?;
         }
-        let memory = spec.memory_bytes.to_string();
-        fs::write(self.memory.join("memory.limit_in_bytes"), &memory)?;
-        // Memory and swap together; not every kernel has it.
+        self.limit(limits)
+    }
+
+    pub(super) fn limit(&self, limits: Limits) -> io::Result<()> {
+        let memory = limits.memory_bytes.to_string();
+        let alone = || fs::write(self.memory.join("memory.limit_in_bytes"), &memory);
+        // The bound of memory and swap together is never below the one of memory, so its turn depends on the direction.
+        let first = alone();
+        if first.as_ref().is_err_and(|e| e.kind() != io::ErrorKind::InvalidInput) {
+            return first;
+        }
+        // Not every kernel has it.
         match fs::write(self.memory.join("memory.memsw.limit_in_bytes"), &memory) {
             Err(e) if e.kind() != io::ErrorKind::NotFound && e.kind() != io::ErrorKind::PermissionDenied => {
                 return Err(e);
             }
             _ => {}
         }
-        fs::write(self.pids.join("pids.max"), spec.pids.to_string())?;
-        let (period, quota) = cpu_quota(spec.cpu_millis);
+        if first.is_err() {
+            alone()?;
+        }
+        fs::write(self.pids.join("pids.max"), limits.pids.to_string())?;
+        let (period, quota) = cpu_quota(limits.cpu_millis);
         fs::write(self.cpu.join("cpu.cfs_period_us"), period.to_string())?;
         fs::write(self.cpu.join("cpu.cfs_quota_us"), quota.to_string())
     }
 
-    /// `cgroup.procs` of all groups but the one with the CPU limit, and of that one.
+    /// `tasks` of all groups but the one with the CPU limit, and of that one. Who writes "0" to it moves its own thread, which
+    /// is all of a process that has just been cloned. The same to `cgroup.procs` would stop the forks and exits of the whole
+    /// host until every processor has been through the scheduler: milliseconds each time.
     pub(crate) fn procs(&self) -> io::Result<(Vec<File>, File)> {
-        let open = |folder: &PathBuf| File::options().write(true).open(folder.join("cgroup.procs"));
+        let open = |folder: &PathBuf| File::options().write(true).open(folder.join("tasks"));
         let others = self
             .folders()
             .iter()

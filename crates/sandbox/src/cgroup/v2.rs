@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{TRIES, Used, children, claim, cpu_quota, keyed, mounts, number, pause, remove_dir};
-use crate::proto::Create;
+use crate::proto::Limits;
 
 const NEEDED: [&str; 3] = ["memory", "cpu", "pids"];
 
@@ -53,10 +53,10 @@ impl Parent {
         }
     }
 
-    pub(super) fn create(&self, label: &str, spec: &Create) -> io::Result<Child> {
+    pub(super) fn create(&self, label: &str, limits: Limits) -> io::Result<Child> {
         let child = Child(self.folder.join(label));
         fs::create_dir(&child.0)?;
-        let made = child.limit(spec);
+        let made = child.limit(limits);
         if made.is_err() {
             let _ = child.remove();
         }
@@ -70,14 +70,14 @@ impl Parent {
 }
 
 impl Child {
-    fn limit(&self, spec: &Create) -> io::Result<()> {
-        fs::write(self.0.join("memory.max"), spec.memory_bytes.to_string())?;
+    pub(super) fn limit(&self, limits: Limits) -> io::Result<()> {
+        fs::write(self.0.join("memory.max"), limits.memory_bytes.to_string())?;
         // Hosts without swap have no such file.
         let _ = fs::write(self.0.join("memory.swap.max"), "0");
         // One killed process would leave a half-dead instance.
         fs::write(self.0.join("memory.oom.group"), "1")?;
-        fs::write(self.0.join("pids.max"), spec.pids.to_string())?;
-        let (period, quota) = cpu_quota(spec.cpu_millis);
+        fs::write(self.0.join("pids.max"), limits.pids.to_string())?;
+        let (period, quota) = cpu_quota(limits.cpu_millis);
         fs::write(self.0.join("cpu.max"), format!("{quota} {period}"))
     }
 

@@ -2,7 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::proto::{Create, Hello, Template};
+use crate::{
+    inside::PLACES,
+    proto::{Create, Furnish, Hello, Limits, Template},
+};
 
 /// 4 MiB: below, not even the set-up fits.
 const MEMORY_MIN: u64 = 4 << 20;
@@ -39,19 +42,12 @@ pub(super) fn create(spec: &Create, roots: &[PathBuf]) -> Result<(), String> {
     if host.is_empty() || host.len() > 63 || !host.bytes().all(plain) {
         return Err("the host name needs 1 to 63 letters, digits, `-` or `.`".into());
     }
-    let ranges = [
-        ("memory_bytes", spec.memory_bytes, MEMORY_MIN, 1 << 46),
-        ("cpu_millis", spec.cpu_millis.into(), 1, 1 << 20),
-        ("pids", spec.pids.into(), 2, 1 << 20),
+    limits(spec.limits())?;
+    within(&[
         ("open_files", spec.open_files, 16, 1 << 20),
         ("tmp_bytes", spec.tmp_bytes, 1 << 20, 1 << 44),
         ("tmp_inodes", spec.tmp_inodes, 16, 1 << 30),
-    ];
-    for (name, value, least, most) in ranges {
-        if !(least..=most).contains(&value) {
-            return Err(format!("{name} is {value}; the range is {least} to {most}"));
-        }
-    }
+    ])?;
     if spec.listen == Some(0) {
         return Err("the port must be named".into());
     }
@@ -59,6 +55,33 @@ pub(super) fn create(spec: &Create, roots: &[PathBuf]) -> Result<(), String> {
         return Err(format!("at most {BINDS_MAX} binds"));
     }
     spec.binds.iter().try_for_each(|(source, target)| bind(source, target, roots))
+}
+
+pub(super) fn limits(limits: Limits) -> Result<(), String> {
+    within(&[
+        ("memory_bytes", limits.memory_bytes, MEMORY_MIN, 1 << 46),
+        ("cpu_millis", limits.cpu_millis.into(), 1, 1 << 20),
+        ("pids", limits.pids.into(), 2, 1 << 20),
+    ])
+}
+
+pub(super) fn furnish(with: &Furnish, roots: &[PathBuf]) -> Result<(), String> {
+    limits(with.limits)?;
+    for (at, (source, target)) in with.binds.iter().enumerate() {
+        bind(source, target, roots)?;
+        let again = with.binds[..at].iter().any(|(_, earlier)| earlier == target);
+        if again || !PLACES.contains(&target.as_str()) {
+            return Err(format!("{target} is no place for code in a sandbox that stands"));
+        }
+    }
+    Ok(())
+}
+
+fn within(ranges: &[(&str, u64, u64, u64)]) -> Result<(), String> {
+    let out = ranges.iter().find(|(_, value, least, most)| !(least..=most).contains(&value));
+    out.map_or(Ok(()), |(name, value, least, most)| {
+        Err(format!("{name} is {value}; the range is {least} to {most}"))
+    })
 }
 
 pub(super) fn template(spec: &Template, roots: &[PathBuf]) -> Result<(), String> {

@@ -13,6 +13,7 @@ use rustix::event::epoll;
 
 use super::{
     check, doctor, fork,
+    furnish::{self, Home},
     instance::{self, End, Instance},
     template::{self, News, Templates},
     tmp::Images,
@@ -22,7 +23,7 @@ use crate::{
     cgroup::{Cgroups, Used},
     inside::{Common, Filters},
     packet::{self, PACKET_MAX, send_value},
-    proto::{self, Answer, Ask, Create, Fault, Hello, Request, Told},
+    proto::{self, Answer, Ask, Create, Fault, Furnish, Hello, Limits, Request, Told},
 };
 
 /// The server's socket among the events; sandboxes count from 1.
@@ -43,6 +44,8 @@ struct House {
     /// None: sandboxes have the helper's own user.
     users: Option<Users>,
     images: Images,
+    /// None: sandboxes cannot be furnished.
+    home: Option<Home>,
     instances: HashMap<InstanceId, (u64, Instance)>,
     tokens: HashMap<u64, InstanceId>,
     next: u64,
@@ -109,6 +112,8 @@ impl Desk {
                     return send_value(&self.link, &told, &[control.as_fd()]);
                 }
             },
+            (Some(house), Request::Furnish(with)) => house.furnish(&with),
+            (Some(house), Request::Limit(instance, limits)) => house.limit(instance, limits),
             (Some(house), Request::Freeze(instance)) => house.freeze(instance, true),
             (Some(house), Request::Thaw(instance)) => house.freeze(instance, false),
             (Some(house), Request::Usage(instance)) => house.usage(instance),
@@ -159,14 +164,17 @@ impl Desk {
             cgroups: Cgroups::open(&hello.cgroup_name).map_err(|e| Fault::Refused(e.to_string()))?,
             users: own_users.then(|| Users::new(&hello.cgroup_name)),
             images: Images::new(&hello.scratch_dir, hello.spare_tmp, own_users),
+            home: if own_users { Home::find().ok() } else { None },
             instances: HashMap::new(),
             tokens: HashMap::new(),
             next: LINK + 1,
             templates: Templates::default(),
         };
-        let parts = doctor::parts(own_users, &house.cgroups, &house.images);
+        let furnish = house.home.is_some();
+        let mut parts = doctor::parts(own_users, &house.cgroups, &house.images);
+        parts.push(doctor::stock(furnish));
         self.house = Some(house);
-        Ok(Answer::Hello { parts })
+        Ok(Answer::Hello { parts, furnish })
     }
 
     /// A sandbox's init ended: everything of it is given back, then the server hears of it.
@@ -249,6 +257,32 @@ impl House {
         self.instances.insert(spec.id, (token, instance));
         watched.map_err(|e| step("watch the sandbox", &e.into()))?;
         Ok(control)
+    }
+
+    fn furnish(&mut self, with: &Furnish) -> Result<Answer, Fault> {
+        let Some(home) = &self.home else {
+            return Err(Fault::Refused("sandboxes cannot be furnished here".into()));
+        };
+        check::furnish(with, &self.common.bind_roots).map_err(Fault::Refused)?;
+        let (_, instance) = self.instances.get_mut(&with.id).ok_or(Fault::Gone)?;
+        if instance.blank.is_none() {
+            return Err(Fault::Refused("this sandbox is furnished".into()));
+        }
+        let done = furnish::furnish(instance, home, &self.common, with);
+        match done {
+            Ok(()) => Ok(Answer::Done),
+            // It has ended, and the news is on its way.
+            Err((_, e)) if e.raw_os_error() == Some(libc::ESRCH) => Err(Fault::Gone),
+            Err((what, e)) => Err(step(what, &e)),
+        }
+    }
+
+    fn limit(&mut self, id: InstanceId, limits: Limits) -> Result<Answer, Fault> {
+        check::limits(limits).map_err(Fault::Refused)?;
+        let (_, instance) = self.instances.get_mut(&id).ok_or(Fault::Gone)?;
+        instance.group.limit(limits).map_err(|e| step("set limits", &e))?;
+        instance.limits = limits;
+        Ok(Answer::Done)
     }
 
     fn template(&mut self, spec: &proto::Template, ask: u64, epoll: &OwnedFd) -> Result<(), Fault> {

@@ -32,7 +32,7 @@ pub(super) fn order(
         bytes.extend(number.to_ne_bytes());
     }
     bytes.extend(into.open_files.to_ne_bytes());
-    bytes.extend((4 * u64::from(into.pids)).to_ne_bytes());
+    bytes.extend((4 * u64::from(into.limits.pids)).to_ne_bytes());
     bytes.extend((procs.len() as u32).to_ne_bytes());
     bytes.extend((fds.len() as u32).to_ne_bytes());
     for at in 0..FDS_MAX {

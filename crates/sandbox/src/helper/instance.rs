@@ -13,7 +13,7 @@ use crate::{
     cgroup::{Cgroups, Group},
     inside::{self, Common, Ids, Plan, Tmp},
     packet,
-    proto::Create,
+    proto::{Create, Limits},
     sys::process::{Cloned, clone_process},
 };
 
@@ -28,9 +28,11 @@ pub(super) struct Instance {
     pub(super) user: Option<u32>,
     /// For processes that are forked into it.
     pub(super) open_files: u64,
-    pub(super) pids: u32,
     /// Requests that wait for its end.
     pub(super) waiting: Vec<u64>,
+    pub(super) limits: Limits,
+    /// There until it is furnished, if it may be: the memory limit that its `/dev/shm` was made for.
+    pub(super) blank: Option<u64>,
 }
 
 /// How the init of a sandbox ended.
@@ -49,11 +51,12 @@ pub(super) fn start(
     image: Option<Image>,
 ) -> io::Result<(Instance, OwnedFd)> {
     let (ours, control) = packet::pair()?;
-    let group = cgroups.create(&spec.id.to_string(), spec)?;
+    let group = cgroups.create(&spec.id.to_string(), spec.limits())?;
     match launch(spec, common, &group, user, image, control) {
         Ok(pidfd) => {
-            let (open_files, pids) = (spec.open_files, spec.pids);
-            Ok((Instance { pidfd, group, user, open_files, pids, waiting: Vec::new() }, ours))
+            let (open_files, limits) = (spec.open_files, spec.limits());
+            let blank = spec.blank.then_some(spec.memory_bytes);
+            Ok((Instance { pidfd, group, user, open_files, waiting: Vec::new(), limits, blank }, ours))
         }
         Err(e) => {
             let _ = group.remove();

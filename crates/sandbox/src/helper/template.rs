@@ -110,7 +110,7 @@ impl Templates {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|e| at("adopt orphans", &e.into()))?;
         let group = cgroups
-            .create(&format!("template-{}", spec.id), &spec.root)
+            .create(&format!("template-{}", spec.id), spec.root.limits())
             .map_err(|e| at("make a cgroup", &e))?;
         let started = launch(&spec.root, common, &group, (&image, self.system_checked));
         let (pidfd, control) = match started {

@@ -18,8 +18,9 @@ use rustix::{
     },
 };
 
+use super::Common;
 use super::{At, GUEST_GID, GUEST_UID, Plan, Tmp, Trouble, net::PEER_V4};
-use crate::sys::mount::{Attrs, make_private, restrict};
+use crate::sys::mount::{Attrs, make_private, restrict, seal};
 
 const QUIET: Attrs = Attrs::NOSUID.and(Attrs::NODEV);
 const READ_ONLY: Attrs = QUIET.and(Attrs::RO);
@@ -66,6 +67,9 @@ const PROC_HIDDEN: &[&str] = &[
 /// Hides a file of `/proc`.
 const UNREADABLE: &str = "dev/.hidden";
 const PROC_READ_ONLY: &[&str] = &["sys", "bus", "fs", "irq"];
+
+/// Folders of every root where code can be shown once the sandbox stands.
+pub(crate) const PLACES: &[&str] = &["/var/task", "/var/runtime", "/var/lang", "/opt"];
 
 /// Builds the root and enters it.
 pub(super) fn build(plan: &Plan<'_>) -> Result<(), Trouble> {
@@ -306,6 +310,16 @@ fn detach(source: &Path, trusted: &[PathBuf], inside: PathBuf) -> io::Result<Sho
     let kind = rustix::fs::fstat(&found)?;
     let folder = rustix::fs::FileType::from_raw_mode(kind.st_mode).is_dir();
     Ok(Shown { mount, folder, inside })
+}
+
+/// A folder that may be shown, as a tree that hangs nowhere, is read-only and hears of no mount of the host.
+pub(crate) fn detached(common: &Common, source: &Path) -> io::Result<OwnedFd> {
+    let shown = detach(source, common.trusted(&common.bind_roots), PathBuf::new())?;
+    if !shown.folder {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    seal(&shown.mount, READ_ONLY)?;
+    Ok(shown.mount)
 }
 
 /// Opens a source within the roots that the helper was given. No link is followed below them: the server could be made to

@@ -36,6 +36,19 @@ pub(crate) fn restrict(mount: impl AsFd, attrs: Attrs, below: bool) -> io::Resul
     set(mount, &MountAttr { set: attrs.0, clear: 0, propagation: 0, userns_fd: 0 }, below)
 }
 
+/// Adds attributes to a single mount and cuts it off from the mounts of others.
+pub(crate) fn seal(mount: impl AsFd, attrs: Attrs) -> io::Result<()> {
+    let attr = MountAttr { set: attrs.0, clear: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
+    set(mount, &attr, false)
+}
+
+/// Lets the calling thread, which must be its process's only one, see the mounts of the namespace that `of` names: a
+/// process by its descriptor, or the namespace itself. Root and working folder become the namespace's.
+pub(crate) fn enter_mounts(of: impl AsFd) -> io::Result<()> {
+    // SAFETY: takes numbers only; which files the process holds open does not change.
+    check(unsafe { libc::setns(of.as_fd().as_raw_fd(), libc::CLONE_NEWNS) }.into()).map(drop)
+}
+
 /// Cuts the whole tree off from the mounts of others.
 pub(crate) fn make_private(mount: impl AsFd) -> io::Result<()> {
     let attr = MountAttr { set: 0, clear: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };

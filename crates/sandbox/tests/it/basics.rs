@@ -113,6 +113,7 @@ async fn a_helper_says_what_the_host_can_do() {
             "system call filter",
             "disk-backed /tmp",
             "tun device",
+            "sandboxes ahead",
         ]
     );
     house.close().await;

@@ -4,12 +4,14 @@
 
 mod accidents;
 mod basics;
+mod connect;
 mod exhaustion;
 mod forks;
 mod hidden;
 mod house;
 mod network;
 mod service;
+mod stock;
 #[cfg(target_arch = "x86_64")]
 mod syscalls;
 mod tmp;

@@ -1,33 +1,18 @@
 use std::os::fd::AsFd as _;
 
-use anyfn_types::InstanceId;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::*;
 use crate::sys::process::{Cloned, clone_process};
 
-fn spec() -> Create {
-    Create {
-        id: InstanceId(1),
-        hostname: "fn".into(),
-        binds: vec![],
-        memory_bytes: 128 << 20,
-        cpu_millis: 500,
-        pids: 64,
-        open_files: 1024,
-        tmp_bytes: 1 << 20,
-        tmp_inodes: 64,
-        internet: false,
-        listen: None,
-    }
-}
+const LIMITS: Limits = Limits { memory_bytes: 128 << 20, cpu_millis: 500, pids: 64 };
 
 /// Plain files stand for the kernel's: hosts of the tests may have the controllers in version 1.
 #[test]
 fn limits_and_usage_are_in_the_files_of_the_kernel_s_document() {
     let folder = tempfile::tempdir().unwrap();
     let parent = Parent::claimed(folder.path().join("anyfn-x")).unwrap();
-    let child = parent.create("ins_1", &spec()).unwrap();
+    let child = parent.create("ins_1", LIMITS).unwrap();
     let read = |name: &str| fs::read_to_string(child.0.join(name)).unwrap();
     assert_eq!(read("memory.max"), "134217728");
     assert_eq!(read("memory.oom.group"), "1");

@@ -16,6 +16,7 @@ fn spec() -> Create {
         tmp_inodes: 65_536,
         internet: false,
         listen: Some(9001),
+        blank: false,
     }
 }
 
