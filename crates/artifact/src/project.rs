@@ -6,6 +6,7 @@ mod file;
 
 use std::path::PathBuf;
 
+use anyfn_types::Placement;
 use indexmap::IndexMap;
 
 pub use detect::detect;
@@ -26,6 +27,8 @@ pub struct Project {
     pub env: IndexMap<String, String>,
     /// Whether it wants an address of its own.
     pub url: bool,
+    /// How its instances are made.
+    pub placement: Placement,
     /// Commands to run, in this order, before the folder is zipped.
     pub build: Vec<Step>,
     /// What is zipped.

@@ -1,7 +1,8 @@
 """What makes a forked child a function's: its environment, its folders, its place in the process tree.
 
 A child that waits here knows nothing of anyone. Two frames come, so that one wake is enough for both where the second is
-late: SPECIALISE with the environment, and GO when the sandbox has the function's folders.
+late: SPECIALISE with the environment, and GO when the sandbox has the function's folders. Before them comes WAIT if nobody
+is known yet who they will be from: then there is time to rehearse.
 """
 
 import os
@@ -9,6 +10,7 @@ import sys
 
 _SPECIALISE = 2
 _GO = 3
+_WAIT = 4
 _ACCEPT = 25
 _DECLINE = 26
 
@@ -16,13 +18,16 @@ _DECLINE = 26
 _CHECK = 1
 
 
-def run(next_frame, send):
+def run(next_frame, send, rehearse):
     """Blocks until this process is somebody's. Does not come back if nobody wants it."""
     frame = next_frame()
+    if frame is not None and frame[0] == _WAIT:
+        rehearse()
+        frame = next_frame()
     if frame is None or frame[0] != _SPECIALISE:
         os._exit(0)
     check = frame[1] & _CHECK
-    _environment(bytes(frame[2:]))
+    environment(bytes(frame[2:]))
     import anyfn_template
 
     anyfn_template.reseed()
@@ -38,7 +43,7 @@ def run(next_frame, send):
             os._exit(0)
 
 
-def _environment(block):
+def environment(block):
     """Replaces all of it, for Python and for C code. `NAME=value`, each ended by a NUL."""
     import posix
 

@@ -62,7 +62,7 @@ _COMMON = (
     "zlib",
 )
 
-_own = {"pid": 0, "preloaded": frozenset(), "settle": []}
+_own = {"pid": 0, "preloaded": frozenset(), "settle": [], "rehearse": []}
 
 
 def wait(name):
@@ -116,6 +116,12 @@ def _serve(native, control):
 def preloaded():
     """Top-level names that a plain start would still have to look up."""
     return _own["preloaded"]
+
+
+def rehearse():
+    """What the packages of this template do when they are first used, in a child that nobody waits for."""
+    for one in _own["rehearse"]:
+        one()
 
 
 def reseed():
@@ -187,6 +193,7 @@ def _boto3():
     session.get_component("data_loader")._cache.update(parsed)
     session._config = session._profile_map = None
     _own["settle"].append(_settle_boto3)
+    _own["rehearse"].append(lambda: boto3.session.Session(**keys).client("s3"))
 
 
 def _share_models(parsed):

@@ -9,6 +9,7 @@ const template = require('./template.cjs');
 
 const SPECIALISE = 2;
 const GO = 3;
+const WAIT = 4;
 const ACCEPT = 25;
 // The first byte of SPECIALISE.
 const CHECK = 1;
@@ -24,8 +25,12 @@ function environment(block) {
 }
 
 // Blocks until this process is somebody's. Does not come back if nobody wants it.
-function run(readFrame, send) {
+function run(readFrame, send, rehearse) {
   let frame = readFrame();
+  if (frame !== null && frame[0] === WAIT) {
+    rehearse();
+    frame = readFrame();
+  }
   if (frame === null || frame[0] !== SPECIALISE) process.reallyExit(0);
   const check = frame[1] & CHECK;
   environment(frame.subarray(2));
@@ -39,4 +44,4 @@ function run(readFrame, send) {
   if (check) send(ACCEPT, '');
 }
 
-module.exports = { run };
+module.exports = { run, environment };

@@ -110,7 +110,9 @@ function sdk() {
     const client = Object.keys(found).find((key) => /^[A-Z][A-Za-z0-9]*Client$/.test(key) && key !== '__Client');
     if (client && name.startsWith('client-')) {
       const credentials = async () => ({ accessKeyId: 'none', secretAccessKey: 'none' });
-      new found[client]({ region: 'us-east-1', credentials }).destroy();
+      const make = () => new found[client]({ region: 'us-east-1', credentials }).destroy();
+      make();
+      if (name === 'client-s3') rehearsals.push(make);
     }
   }
   if (!any) process.exit(71);
@@ -123,10 +125,16 @@ const SETS = { 'aws-sdk': sdk };
 const SETTLE_MS = 100;
 
 let native = null;
+
 let began = 0;
+const uptime = process.uptime.bind(process);
+process.uptime = () => uptime() - began;
 
 // Comes back in each child, which is in its sandbox then, with its own descriptors and no others.
-async function wait(name) {
+async function wait(name, rehearseAll) {
+  const control = Number(process.env.ANYFN_TEMPLATE_FD);
+  // Code that is not run for a while is thrown away, and would be compiled again in each child.
+  require('v8').setFlagsFromString('--no-flush-bytecode');
   Math.random = random;
   const restore = watchAll();
   common();
@@ -136,7 +144,10 @@ async function wait(name) {
   // A package that drew random numbers may have kept them. It is not for sharing.
   if (drawn > 0) process.exit(72);
   native = require('/var/runtime/fork.node');
-  const control = Number(process.env.ANYFN_TEMPLATE_FD);
+  reseedContexts();
+  await rehearseAll();
+  settle();
+  leaveAtOnce();
   // What has begun must be over: a wake-up on its way would be lost in the children, with all that come after it.
   await new Promise((resolve) => { setTimeout(resolve, SETTLE_MS); });
   collect();
@@ -173,7 +184,9 @@ function leaveAtOnce() {
 function reseedContexts() {
   const vm = require('vm');
   const v8 = require('v8');
-  const fresh = () => v8.setFlagsFromString(`--random-seed=${1 + crypto.randomInt(0x7ffffffe)}`);
+  // Not `randomInt`: it keeps a pool, which all children would share.
+  const word = new Uint32Array(1);
+  const fresh = () => v8.setFlagsFromString(`--random-seed=${1 + (crypto.randomFillSync(word)[0] % 0x7ffffffe)}`);
   for (const [owner, name] of [[vm, 'createContext'], [vm, 'runInNewContext'], [vm.Script.prototype, 'runInNewContext']]) {
     const original = owner[name];
     owner[name] = function withFreshSeed(...args) {
@@ -188,22 +201,26 @@ function reseedContexts() {
       return Reflect.construct(target, args, as);
     },
   });
-  fresh();
+  freshSeed = fresh;
+}
+
+let freshSeed = () => {};
+
+// What the packages of this template do when they are first used, in a child that nobody waits for.
+const rehearsals = [];
+
+function rehearse() {
+  for (const one of rehearsals) one();
 }
 
 // In a child that has its environment.
 function settle() {
   seed();
-  reseedContexts();
-  leaveAtOnce();
+  freshSeed();
   const pid = Number(fs.readlinkSync('/proc/self'));
   Object.defineProperty(process, 'pid', { value: pid, writable: false, enumerable: true, configurable: true });
   process.execArgv = [];
-  const since = process.uptime.bind(process);
-  began = since();
-  process.uptime = function uptime() {
-    return since() - began;
-  };
+  began = uptime();
 }
 
-module.exports = { wait, settle };
+module.exports = { wait, settle, rehearse };

@@ -25,10 +25,12 @@ use crate::{
 };
 
 /// What lies under `/var/runtime`.
-const FILES: [(&str, &[u8]); 8] = [
+const FILES: [(&str, &[u8]); 10] = [
     (PYTHON_BOOTSTRAP, include_bytes!("../bootstrap/bootstrap.py")),
     ("anyfn_specialise.py", include_bytes!("../bootstrap/anyfn_specialise.py")),
     ("anyfn_template.py", include_bytes!("../bootstrap/anyfn_template.py")),
+    ("rehearsal/anyfn_rehearsal.py", include_bytes!("../bootstrap/anyfn_rehearsal.py")),
+    ("rehearsal/index.js", include_bytes!("../bootstrap/rehearsal.cjs")),
     ("fork.so", anyfn_zygote::PYTHON),
     (NODE_BOOTSTRAP, include_bytes!("../bootstrap/bootstrap.cjs")),
     ("specialise.cjs", include_bytes!("../bootstrap/specialise.cjs")),
@@ -101,13 +103,21 @@ impl Lambda {
         set: Option<&str>,
         within: Duration,
     ) -> Result<bool, Error> {
+        let recipe = self.recipe(runtime, set)?;
+        Ok(self.0.forks.templates.until_up(isolation, &recipe, within).await)
+    }
+
+    /// Whether `warm` can be asked for this.
+    pub fn knows(&self, runtime: &str, set: Option<&str>) -> Result<(), Error> {
+        self.recipe(runtime, set).map(|_| ())
+    }
+
+    fn recipe(&self, runtime: &str, set: Option<&str>) -> Result<Recipe, Error> {
         let choice = self.0.interpreters.choose(runtime, self.0.mode)?;
         let unknown = || Error::UnknownRuntime { runtime: runtime.to_owned() };
         let (language, _) = parse(runtime).ok_or_else(unknown)?;
         let set = set.map(|name| set_named(language, name).ok_or_else(unknown)).transpose()?;
-        let key = Key { language, release: choice.release, set };
-        let recipe = Recipe::new(key, &managed(language, choice));
-        Ok(self.0.forks.templates.until_up(isolation, &recipe, within).await)
+        Ok(Recipe::new(Key { language, release: choice.release, set }, &managed(language, choice)))
     }
 
     /// Templates that can be forked, and the children of theirs that wait.
@@ -137,7 +147,11 @@ fn write_bootstraps(folder: &Path) -> io::Result<()> {
     // Guests run as another user.
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     for (name, text) in FILES {
-        let (path, fresh) = (folder.join(name), folder.join(format!(".{name}.new")));
+        let path = folder.join(name);
+        let fresh = path.with_added_extension("new");
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
         fs::write(&fresh, text)?;
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o644))?;
         // In one step, because guests of an earlier start may have the old one open.

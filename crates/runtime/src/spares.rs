@@ -19,7 +19,7 @@ use anyfn_types::Error;
 use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 
-use crate::{forks::Key, live::Body};
+use crate::{forks::Key, live::Body, specialise::WAIT};
 
 mod demand;
 
@@ -82,11 +82,11 @@ pub(crate) struct Maker {
 
 impl Maker {
     /// A child in a sandbox without code.
-    pub(crate) async fn make(&self, base: &Base) -> Result<Body, Error> {
+    pub(crate) async fn make(&self, base: &Base, first: &[u8]) -> Result<Body, Error> {
         let mut spec = self.spec.clone();
         spec.id = base.random.instance_id();
         let sandbox = self.isolation.blank(spec).await?;
-        Body::forked(sandbox, self.template.id()).await
+        Body::forked(sandbox, self.template.id(), first).await
     }
 }
 
@@ -187,7 +187,7 @@ impl Spares {
     async fn fill(&self, at: (Key, Shape), maker: Maker) {
         loop {
             self.callers_first().await;
-            let made = maker.make(&self.base).await;
+            let made = maker.make(&self.base, WAIT).await;
             let mut pools = self.look();
             let others: usize = pools.iter().filter(|(kind, _)| **kind != at).map(|(_, pool)| pool.ready.len()).sum();
             let Some(pool) = pools.get_mut(&at) else { return };
@@ -257,5 +257,3 @@ impl Spares {
     }
 }
 
-#[cfg(test)]
-mod tests;

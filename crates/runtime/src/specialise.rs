@@ -2,7 +2,7 @@
 //!
 //! Framed as in `link.rs`. To the child: `SPECIALISE`: `u8 flags` (1: say whether the function brings modules that are
 //! loaded already), then the whole environment, each `NAME=value` ended by a NUL; `GO`, empty, once the sandbox is
-//! furnished. From the child, if it was asked: `ACCEPT`, or `DECLINE` with the names.
+//! furnished. A child that is forked ahead is first told to `WAIT`, empty, and has time to rehearse. From the child, if it was asked: `ACCEPT`, or `DECLINE` with the names.
 
 use std::io;
 
@@ -21,16 +21,11 @@ const CHECK: u8 = 1;
 /// Names that a child may give as its reason, in bytes.
 const REASON_MAX: usize = 1024;
 
-/// The child may start as soon as the folders are there: environment first, so that it is applied meanwhile.
-pub(crate) async fn tell(
-    link: &mut UnixStream,
-    env: &[(String, String)],
-    check: bool,
-) -> io::Result<()> {
-    link.write_all(&frame(env, check)?).await
-}
+/// The first word to a child that is forked ahead.
+pub(crate) const WAIT: &[u8] = &[1, 0, 0, 0, 4];
 
-fn frame(env: &[(String, String)], check: bool) -> io::Result<Vec<u8>> {
+/// `SPECIALISE`.
+pub(crate) fn frame(env: &[(String, String)], check: bool) -> io::Result<Vec<u8>> {
     let size: usize = env.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
     let mut frame = Vec::with_capacity(6 + size);
     frame.put_u32_le(u32::try_from(size + 2).map_err(io::Error::other)?);

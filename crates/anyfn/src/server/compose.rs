@@ -47,10 +47,11 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     let roots = Roots::new(base.clone(), dir.join("code"), store.blobs(), limits.clone()).map_err(public)?;
     let artifacts: Arc<dyn Artifacts> = Arc::new(roots);
     let registry = Registry::new(base.clone(), records);
-    let lambda = guests::lambda(base.clone(), &dir, args.runtimes)?;
+    let lambda = guests::lambda(base.clone(), &dir, args.runtimes, guests::forking(args))?;
     let isolation = guests::isolation(&base, &dir, args, &lambda).await?;
     let capabilities = isolation.capabilities();
     check_isolation(args, &capabilities)?;
+    guests::warm(&base, &lambda, &isolation, &args.templates)?;
     let contracts: HashMap<String, Arc<dyn Contract>> =
         HashMap::from([("lambda".to_owned(), Arc::new(lambda) as _)]);
     let ports = Ports {

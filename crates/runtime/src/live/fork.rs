@@ -1,10 +1,13 @@
 //! The short way from nothing to a guest: a child of a template in a sandbox that stands already.
 
-use std::{io, io::PipeReader, time::Duration};
+use std::{
+    io::{self, PipeReader, Write as _},
+    time::Duration,
+};
 
 use anyfn_core::ports::{BringUp, Furnish, ProcessId, Sandbox, SandboxSpec, TemplateId};
 use anyfn_types::{Error as Public, Kind, MIB};
-use tokio::net::UnixStream;
+use tokio::{io::AsyncWriteExt as _, net::UnixStream};
 
 use super::{Live, Wire, start::{Pipes, Starting, Trouble}};
 use crate::{
@@ -33,10 +36,16 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub(crate) async fn forked(sandbox: Box<dyn Sandbox>, template: TemplateId) -> Result<Self, Public> {
+    /// `first` lies in the child's socket when it is born.
+    pub(crate) async fn forked(
+        sandbox: Box<dyn Sandbox>,
+        template: TemplateId,
+        first: &[u8],
+    ) -> Result<Self, Public> {
         let failed = |source| Public::from(Error::Setup { what: "descriptors", source });
         let (pipes, readers) = Pipes::new().map_err(failed)?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
+        (&ours).write_all(first).map_err(failed)?;
         ours.set_nonblocking(true).map_err(failed)?;
         let link = UnixStream::from_std(ours).map_err(failed)?;
         let mut fds = pipes.output().map_err(failed)?;
@@ -54,6 +63,16 @@ pub(super) struct Becoming {
     pub(super) link: UnixStream,
     /// None: its folders are there already.
     pub(super) furnish: Option<Furnish>,
+    pub(super) told: Told,
+}
+
+/// What a child has been told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// Whose it is.
+    pub(super) whose: bool,
+    /// To say whether the function brings modules that are loaded already.
+    pub(super) check: bool,
 }
 
 /// A child for this version.
@@ -62,10 +81,17 @@ pub(super) struct Child {
     pub(super) body: Body,
     /// Its sandbox was made with the version's folders.
     pub(super) furnished: bool,
+    pub(super) told: Told,
 }
 
 /// A child for this version: one that waits, or a new one. None: it must be started plainly.
-pub(super) async fn child(shared: &Shared, with: &BringUp, plan: &Plan, spec: &SandboxSpec) -> Option<Child> {
+pub(super) async fn child(
+    shared: &Shared,
+    with: &BringUp,
+    plan: &Plan,
+    spec: &SandboxSpec,
+    env: &[(String, String)],
+) -> Option<Child> {
     let forks = &shared.forks;
     let (language, release) = plan.language?;
     if !forks.options.on || obstacle(&with.version.config, plan, forks.options.floor).is_some() {
@@ -84,22 +110,25 @@ pub(super) async fn child(shared: &Shared, with: &BringUp, plan: &Plan, spec: &S
     let maker = Maker { isolation: with.isolation.clone(), template, spec: blank };
     // An interpreter outside of `/usr` must be shown to the sandbox before anything runs in there.
     let blank = plan.bind.is_none() && forks.spares.possible();
+    let check = forks.memory.unchecked(with.version.id, key);
     if blank && let Some(body) = forks.spares.take(key, &maker) {
         forks.counted.spare.add(1);
-        return Some(Child { key, body, furnished: false });
+        return Some(Child { key, body, furnished: false, told: Told { whose: false, check } });
     }
-    let made = if blank { maker.make(&shared.base).await } else { whole(&maker, spec).await };
+    let first = specialise::frame(env, check).ok()?;
+    let made =
+        if blank { maker.make(&shared.base, &first).await } else { whole(&maker, spec, &first).await };
     let (made, furnished) = match made {
         Err(error) if blank && error.kind == Kind::Unsupported => {
             forks.spares.impossible();
-            (whole(&maker, spec).await, true)
+            (whole(&maker, spec, &first).await, true)
         }
         made => (made, !blank),
     };
     match made {
         Ok(body) => {
             forks.counted.forked.add(1);
-            Some(Child { key, body, furnished })
+            Some(Child { key, body, furnished, told: Told { whose: true, check } })
         }
         Err(error) => {
             tracing::debug!(?error, template = %key.name(), "no fork; starting plainly");
@@ -109,22 +138,24 @@ pub(super) async fn child(shared: &Shared, with: &BringUp, plan: &Plan, spec: &S
 }
 
 /// A child in a sandbox that is made for the version.
-async fn whole(maker: &Maker, spec: &SandboxSpec) -> Result<Body, Public> {
+async fn whole(maker: &Maker, spec: &SandboxSpec, first: &[u8]) -> Result<Body, Public> {
     let sandbox = maker.isolation.create(spec.clone()).await?;
-    Body::forked(sandbox, maker.template.id()).await
+    Body::forked(sandbox, maker.template.id(), first).await
 }
 
 impl Live {
     /// Tells a child whose it is and gives it the folders.
     pub(super) async fn become_one(&mut self, starting: Starting, one: Becoming) -> Result<(), Trouble> {
-        let Becoming { key, process, mut link, furnish } = one;
+        let Becoming { key, process, mut link, furnish, told } = one;
         let (memory, version) = (&self.shared.forks.memory, self.version);
-        let check = memory.unchecked(version, key);
         let broken = |source: io::Error| {
             tracing::debug!(%source, "a forked child did not become a function; starting plainly");
             Trouble::NotForked
         };
-        specialise::tell(&mut link, &starting.env, check).await.map_err(broken)?;
+        if !told.whose {
+            let frame = specialise::frame(&starting.env, told.check).map_err(broken)?;
+            link.write_all(&frame).await.map_err(broken)?;
+        }
         if let Some(furnish) = furnish {
             self.sandbox.furnish(furnish).await.map_err(|error| {
                 tracing::debug!(?error, "a sandbox could not be furnished; starting plainly");
@@ -132,7 +163,7 @@ impl Live {
             })?;
         }
         specialise::go(&mut link).await.map_err(broken)?;
-        if check {
+        if told.check {
             let clock = self.shared.base.clock.clone();
             let verdict = tokio::select! {
                 biased;

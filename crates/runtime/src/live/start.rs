@@ -117,7 +117,9 @@ impl Live {
         }
         let end = CancellationToken::new();
         let forkable = !plainly && external.is_empty();
-        let Place { mut sandbox, readers, how } = place(&shared, with, &plan, forkable).await?;
+        let env = environment::of_runtime(with, &plan, log);
+        let Place { mut sandbox, readers, how } =
+            place(&shared, with, &plan, forkable.then_some(&env)).await?;
         let (hub, heard) = Hub::new(shared.base.clone(), facts(with), external.clone());
         let listener =
             sandbox.take_listener().ok_or(Error::NoListener).map_err(|e| StartError::Platform(e.into()))?;
@@ -137,7 +139,6 @@ impl Live {
             gone: None,
             _end: end.drop_guard(),
         };
-        let env = environment::of_runtime(with, &plan, log);
         if let How::Plain(pipes) = &how {
             live.start_extensions(&external, &env, pipes).await?;
         }
@@ -290,10 +291,19 @@ struct Place {
 }
 
 /// A child that waits, or a fresh sandbox.
-async fn place(shared: &Shared, with: &BringUp, plan: &Plan, forkable: bool) -> Result<Place, StartError> {
+async fn place(
+    shared: &Shared,
+    with: &BringUp,
+    plan: &Plan,
+    // None: not a child.
+    env: Option<&Vec<(String, String)>>,
+) -> Result<Place, StartError> {
     let spec = sandbox_spec(with, plan, shared);
-    let forked = if forkable { child(shared, with, plan, &spec).await } else { None };
-    if let Some(Child { key, body, furnished }) = forked {
+    let forked = match env {
+        Some(env) => child(shared, with, plan, &spec, env).await,
+        None => None,
+    };
+    if let Some(Child { key, body, furnished, told }) = forked {
         let furnish = (!furnished).then(|| Furnish {
             binds: spec.binds,
             memory_bytes: spec.memory_bytes,
@@ -301,7 +311,7 @@ async fn place(shared: &Shared, with: &BringUp, plan: &Plan, forkable: bool) -> 
             pids: spec.pids,
         });
         let Body { sandbox, readers, process, link } = body;
-        let how = How::Forked(Box::new(Becoming { key, process, link, furnish }));
+        let how = How::Forked(Box::new(Becoming { key, process, link, furnish, told }));
         return Ok(Place { sandbox, readers, how });
     }
     shared.forks.counted.plain.add(1);

@@ -183,6 +183,29 @@ impl Bench {
         self.base.metrics.counter("anyfn_starts_total", "", &[("how", how)]).get()
     }
 
+    /// That many children wait.
+    pub(crate) async fn until_spares(&self, count: usize) {
+        while self.lambda.forkable().1 < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Ends the processes of all templates of this bench, as a bug in an interpreter might.
+    pub(crate) fn kill_templates(&self) {
+        let helpers = children(std::process::id());
+        // Other tests of this process have templates too; this bench's folder is bound into its own.
+        let folder = self.dir.path().file_name().unwrap().to_str().unwrap();
+        let mine = |pid: &u32| {
+            is_template(*pid) && fs::read_to_string(format!("/proc/{pid}/mountinfo")).is_ok_and(|m| m.contains(folder))
+        };
+        let found: Vec<u32> = helpers.into_iter().flat_map(children).filter(mine).collect();
+        assert!(!found.is_empty(), "no template runs");
+        for pid in found {
+            let done = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+            assert!(done.success());
+        }
+    }
+
     pub(crate) async fn bring_up(&self, spec: Spec) -> Result<Up, StartError> {
         let version = self.version(&spec);
         let function = Function {
@@ -260,6 +283,17 @@ impl Bench {
             Ok(_) => panic!("the instance came up"),
         }
     }
+}
+
+fn children(of: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{of}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+fn is_template(pid: u32) -> bool {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).contains("--template")
 }
 
 /// An instance that is up.
