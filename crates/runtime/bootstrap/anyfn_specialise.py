@@ -22,7 +22,11 @@ def run(next_frame, send, rehearse):
     """Blocks until this process is somebody's. Does not come back if nobody wants it."""
     frame = next_frame()
     if frame is not None and frame[0] == _WAIT:
-        rehearse()
+        try:
+            rehearse()
+        except Exception:
+            # Then the first time is later.
+            pass
         frame = next_frame()
     if frame is None or frame[0] != _SPECIALISE:
         os._exit(0)

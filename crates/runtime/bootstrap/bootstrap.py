@@ -628,6 +628,24 @@ def _paths():
         sys.path.append(provided)
 
 
+_EXAMPLE = """
+import json
+import os
+
+class Example(object):
+    names = ("a", "b")
+
+    def __init__(self, value=None):
+        self.value = value
+
+    def text(self):
+        return "{}".format(self.value) if self.value else ""
+
+def handler(event, context):
+    return {"event": json.dumps(event), "name": os.environ.get("NAME"), "list": [number for number in range(3)]}
+"""
+
+
 def _rehearse():
     """What a start does, with nobody's names, while nobody waits: a page that is shared with the template costs more to
     change for the first time than the change itself."""
@@ -643,11 +661,11 @@ def _rehearse():
     root = logging.getLogger()
     root.handlers.clear()
     root.setLevel(logging.WARNING)
-    path = sys.path[:]
-    sys.path[:0] = ["/var/runtime/rehearsal"]
-    importlib.import_module("anyfn_rehearsal")
-    del sys.modules["anyfn_rehearsal"], sys.path_importer_cache["/var/runtime/rehearsal"]
-    sys.path[:] = path
+    # A function's way: found, read, compiled, run. There is no code in the sandbox yet but the interpreter's own.
+    if "colorsys" not in sys.modules:
+        importlib.import_module("colorsys")
+        del sys.modules["colorsys"]
+    exec(compile(_EXAMPLE, "<rehearsal>", "exec"), {"__name__": "rehearsal"})
     call = _Call(memoryview(bytes(9) + _typed("id", b"") + bytes(8) + b'{"a": [1, "b", null, 1.5]}'))
     LambdaContext(call)
     loads, encode = _make_json()

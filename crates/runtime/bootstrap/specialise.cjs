@@ -28,7 +28,11 @@ function environment(block) {
 function run(readFrame, send, rehearse) {
   let frame = readFrame();
   if (frame !== null && frame[0] === WAIT) {
-    rehearse();
+    try {
+      rehearse();
+    } catch {
+      // Then the first time is later.
+    }
     frame = readFrame();
   }
   if (frame === null || frame[0] !== SPECIALISE) process.reallyExit(0);

@@ -112,7 +112,7 @@ function sdk() {
       const credentials = async () => ({ accessKeyId: 'none', secretAccessKey: 'none' });
       const make = () => new found[client]({ region: 'us-east-1', credentials }).destroy();
       make();
-      if (name === 'client-s3') rehearsals.push(make);
+      if (rehearsals.length === 0) rehearsals.push(make);
     }
   }
   if (!any) process.exit(71);

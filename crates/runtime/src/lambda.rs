@@ -25,11 +25,10 @@ use crate::{
 };
 
 /// What lies under `/var/runtime`.
-const FILES: [(&str, &[u8]); 10] = [
+const FILES: [(&str, &[u8]); 9] = [
     (PYTHON_BOOTSTRAP, include_bytes!("../bootstrap/bootstrap.py")),
     ("anyfn_specialise.py", include_bytes!("../bootstrap/anyfn_specialise.py")),
     ("anyfn_template.py", include_bytes!("../bootstrap/anyfn_template.py")),
-    ("rehearsal/anyfn_rehearsal.py", include_bytes!("../bootstrap/anyfn_rehearsal.py")),
     ("rehearsal/index.js", include_bytes!("../bootstrap/rehearsal.cjs")),
     ("fork.so", anyfn_zygote::PYTHON),
     (NODE_BOOTSTRAP, include_bytes!("../bootstrap/bootstrap.cjs")),

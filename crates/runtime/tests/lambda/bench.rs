@@ -1,4 +1,5 @@
 //! A small server around the contract: functions from texts, calls, and the log as it came.
+#![allow(dead_code, reason = "each suite uses a part of it")]
 
 use std::{
     collections::BTreeMap,
@@ -116,11 +117,23 @@ impl Bench {
 
     /// Forks as it is told.
     pub(crate) async fn with(folders: &[std::path::PathBuf], forking: Forking) -> Self {
+        Self::providing(folders, forking, false).await
+    }
+
+    /// Functions find the SDK of this host.
+    pub(crate) async fn providing(
+        folders: &[std::path::PathBuf],
+        forking: Forking,
+        provide_sdk: bool,
+    ) -> Self {
         let base = Base::system();
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let pyenv = std::env::home_dir().unwrap().join(".pyenv/versions");
+        // Only benches look for an SDK: to copy it takes longer than most tests.
+        let search = if provide_sdk { vec![pyenv] } else { folders.to_vec() };
         let options =
-            Options { state: dir.path().to_owned(), search: folders.to_vec(), forking, ..Options::default() };
+            Options { state: dir.path().to_owned(), search, forking, provide_sdk, ..Options::default() };
         let lambda = Lambda::new(base.clone(), &options).unwrap();
         let isolation = crate::isolation::start(&base, dir.path(), lambda.prefixes()).await;
         Self { base, lambda, isolation, dir }
