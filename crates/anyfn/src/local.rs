@@ -11,6 +11,7 @@ use anyfn_artifact::{
     zip_dir, zip_file,
 };
 use anyfn_dialect_native::{Deploy, DeployConfig};
+use anyfn_types::Tier;
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -34,6 +35,8 @@ pub(crate) struct Overrides {
     pub(crate) timeout_s: Option<u32>,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) url: Option<bool>,
+    pub(crate) isolation: Option<Tier>,
+    pub(crate) calls_max: Option<u32>,
 }
 
 /// Detects, builds and packs. Progress goes to standard error.
@@ -65,6 +68,8 @@ fn deploy(project: Project, over: &Overrides, zip: &Bytes) -> Deploy {
         env,
         http: None,
         url: over.url.or_else(|| project.url.then_some(true)),
+        isolation: over.isolation.or(project.placement.tier),
+        calls_max: over.calls_max.unwrap_or(project.placement.calls_max),
     };
     Deploy { zip: STANDARD.encode(zip), config }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use anyfn_types::{Limits, Namespace};
+use anyfn_types::{Limits, Namespace, Tier};
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 
@@ -36,6 +36,27 @@ pub(crate) enum EgressMode {
     None,
 }
 
+/// What stands between functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Isolation {
+    /// An instance of WebAssembly.
+    Wasm,
+    /// A sandboxed process, forked from a template that all functions of its runtime share.
+    Fork,
+    /// A sandboxed process, started from nothing.
+    Process,
+}
+
+impl Isolation {
+    pub(crate) fn tier(self) -> Tier {
+        match self {
+            Self::Wasm => Tier::Wasm,
+            Self::Fork => Tier::Fork,
+            Self::Process => Tier::Process,
+        }
+    }
+}
+
 /// Options of `up` and `dev`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServerArgs {
@@ -54,6 +75,19 @@ pub(crate) struct ServerArgs {
     /// What isolation must be there.
     #[arg(long, value_enum, default_value_t, env = "ANYFN_ISOLATION")]
     pub(crate) isolation: IsolationMode,
+    /// What stands between functions at least, whatever they ask for.
+    #[arg(long, value_enum, env = "ANYFN_ISOLATION_FLOOR")]
+    pub(crate) isolation_floor: Option<Isolation>,
+    /// Start the template of a runtime with the server and not when it is first used: `python3.11`, `python3.11+boto3`,
+    /// `nodejs20.x+aws-sdk`. May be given more than once.
+    #[arg(long = "template", value_name = "NAME", env = "ANYFN_TEMPLATES", value_delimiter = ',')]
+    pub(crate) templates: Vec<String>,
+    /// Forked children that wait for functions, of all templates together; 0 forks only when a call comes.
+    #[arg(long, value_name = "COUNT", default_value_t = 16)]
+    pub(crate) spares: usize,
+    /// Forked children of each template that wait even when no function was started for a minute.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) spares_min: usize,
     /// Which interpreter may serve a runtime.
     #[arg(long, value_enum, default_value_t, env = "ANYFN_RUNTIMES")]
     pub(crate) runtimes: RuntimesMode,

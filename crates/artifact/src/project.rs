@@ -7,6 +7,7 @@ mod spin;
 
 use std::path::PathBuf;
 
+use anyfn_types::Placement;
 use indexmap::IndexMap;
 
 pub use detect::detect;
@@ -27,6 +28,8 @@ pub struct Project {
     pub env: IndexMap<String, String>,
     /// Whether it wants an address of its own.
     pub url: bool,
+    /// How its instances are made.
+    pub placement: Placement,
     /// Commands to run, in this order, before the folder is zipped.
     pub build: Vec<Step>,
     /// What is zipped.

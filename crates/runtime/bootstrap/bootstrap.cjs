@@ -2,6 +2,9 @@
 // The managed Node.js runtime: loads a handler, takes calls as frames on descriptor 3, answers on the same one. The frames
 // are described in `link.rs` beside it. Reads and writes on the link block, as Lambda's own runtime blocks while it waits:
 // nothing of the user's runs between two calls.
+//
+// With `--template NAME` it waits in `template.cjs` and is forked; what comes back from there is the child, which is told
+// who it is (`specialise.cjs`) and goes on from there as if it had just been started.
 
 const fs = require('fs');
 const path = require('path');
@@ -17,10 +20,20 @@ const FAILED = 23;
 const ERROR = 19;
 const LEAVING = 24;
 
-const MAJOR = Number(process.versions.node.split('.')[0]);
-// On Lambda, callbacks are gone from Node.js 24 on. What counts is the runtime that was asked for.
-const ASKED = Number((/nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV || '') || [])[1] || MAJOR);
-const CALLBACKS = ASKED < 24;
+// What the environment says; known from `configure` on.
+let callbacks = true;
+let asJson = false;
+let logFd = -1;
+
+function configure() {
+  const { env } = process;
+  const major = process.versions.node.split('.')[0];
+  // On Lambda, callbacks are gone from Node.js 24 on. What counts is the runtime that was asked for.
+  callbacks = Number((/nodejs(\d+)/.exec(env.AWS_EXECUTION_ENV || '') || [])[1] || major) < 24;
+  asJson = (env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
+  logFd = Number(env._LAMBDA_TELEMETRY_LOG_FD);
+  delete env._LAMBDA_TELEMETRY_LOG_FD;
+}
 
 // ---------------------------------------------------------------- frames
 
@@ -96,9 +109,6 @@ function nextCall() {
 
 // ---------------------------------------------------------------- output
 
-const logFd = Number(process.env._LAMBDA_TELEMETRY_LOG_FD);
-delete process.env._LAMBDA_TELEMETRY_LOG_FD;
-const AS_JSON = (process.env.AWS_LAMBDA_LOG_FORMAT || '').toUpperCase() === 'JSON';
 const LEVELS = { TRACE: 1, DEBUG: 2, INFO: 3, WARN: 4, ERROR: 5, FATAL: 6 };
 
 const REQUEST_ID = Symbol.for('aws.lambda.runtime.requestId');
@@ -107,7 +117,7 @@ const REQUEST_ID = Symbol.for('aws.lambda.runtime.requestId');
 function record(text, level) {
   const length = Buffer.byteLength(text);
   const frame = Buffer.allocUnsafe(16 + length);
-  frame.writeUInt32BE(((AS_JSON ? 0xa55a0002 : 0xa55a0003) | ((level || 0) << 2)) >>> 0, 0);
+  frame.writeUInt32BE(((asJson ? 0xa55a0002 : 0xa55a0003) | ((level || 0) << 2)) >>> 0, 0);
   frame.writeUInt32BE(length, 4);
   frame.writeBigUInt64BE(BigInt(Date.now()) * 1000n, 8);
   frame.write(text, 16);
@@ -145,7 +155,7 @@ function jsonLine(level, params) {
 
 function logAt(level) {
   return (...params) => {
-    if (AS_JSON) return record(jsonLine(level, params), LEVELS[level]);
+    if (asJson) return record(jsonLine(level, params), LEVELS[level]);
     const text = require('util').format(...params);
     return record(`${new Date().toISOString()}\t${global[REQUEST_ID]}\t${level}\t${text}`, LEVELS[level]);
   };
@@ -185,6 +195,21 @@ function patchStream(stream) {
   });
 }
 
+// Most functions never touch the streams themselves, and to make one takes a while.
+function patchWhenUsed(name) {
+  const { get } = Object.getOwnPropertyDescriptor(process, name);
+  Object.defineProperty(process, name, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      const stream = get.call(process);
+      Object.defineProperty(process, name, { configurable: true, enumerable: true, get: () => stream });
+      patchStream(stream);
+      return stream;
+    },
+  });
+}
+
 function endLines() {
   for (const end of partials) end();
 }
@@ -215,7 +240,7 @@ function describe(error) {
 
 function logError(title, error) {
   const wrapped = error instanceof Error ? error : new Error(error);
-  if (AS_JSON) {
+  if (asJson) {
     console.error(wrapped);
     return;
   }
@@ -396,23 +421,23 @@ function buffered(handler, call, next) {
     get callbackWaitsForEmptyEventLoop() { return waits; },
     set callbackWaitsForEmptyEventLoop(value) { waits = value; },
   };
-  if (CALLBACKS) {
+  if (callbacks) {
     own.done = finish;
     own.succeed = (result) => finish(null, result);
     own.fail = (error) => finish(error === undefined || error === null ? 'handled' : error);
   }
   const isAsync = handler.constructor && handler.constructor.name === 'AsyncFunction';
   whenEmpty = () => {
-    if (isAsync || !CALLBACKS) finish(new Fault('Runtime.NodeJsExit', NEVER_SETTLED));
+    if (isAsync || !callbacks) finish(new Fault('Runtime.NodeJsExit', NEVER_SETTLED));
     else finish(null, null);
   };
   try {
     const context = contextOf(call, own);
     const event = JSON.parse(call.body);
-    const result = CALLBACKS ? handler(event, context, callback) : handler(event, context);
+    const result = callbacks ? handler(event, context, callback) : handler(event, context);
     if (result && typeof result.then === 'function') {
       result.then((value) => finish(null, value), (error) => finish(error === undefined || error === null ? 'handled' : error));
-    } else if (!CALLBACKS) {
+    } else if (!callbacks) {
       finish(null, result);
     }
   } catch (error) {
@@ -511,15 +536,70 @@ function streamed(handler, call, next) {
 
 // ---------------------------------------------------------------- start
 
+// Packages that take long to load: which of them a function has loaded decides what it is forked from next time.
+const HEAVY = /^(?:.*)\/node_modules\/(@aws-sdk\/client-[a-z0-9-]+)\//;
+
+function loaded() {
+  const names = new Set();
+  for (const file of Object.keys(require.cache)) {
+    if (file.startsWith('/var/task/') || file.startsWith('/opt/')) continue;
+    const found = HEAVY.exec(file);
+    if (found) names.add(found[1]);
+  }
+  return [...names].join(',').slice(0, 512);
+}
+
+// What a start does, with nobody's names, while nobody waits: a page that is shared with the template costs more to change
+// for the first time than the change itself.
+//
+// The template has the file below; a child in a sandbox without code has only its text, and looks for the file in vain.
+const EXAMPLE = '/var/runtime/rehearsal/index.js';
+let exampleText = '';
+
+function example() {
+  delete require.cache[EXAMPLE];
+  try {
+    exampleText = exampleText || fs.readFileSync(EXAMPLE, 'utf8');
+    return require(EXAMPLE);
+  } catch {
+    const Module = require('module');
+    const module = new Module(EXAMPLE);
+    module._compile(exampleText, EXAMPLE);
+    return module.exports;
+  } finally {
+    delete require.cache[EXAMPLE];
+  }
+}
+
+function rehearse(specialise) {
+  specialise.environment(Buffer.from(Array.from({ length: 30 }, (_, at) => `NAME_${at}=${'x'.repeat(80)}\0`).join('')));
+  loadHandler(path.dirname(EXAMPLE), 'index.handler').catch(() => {});
+  const { handler } = example();
+  const call = { body: '{"a":[1,"b",null,1.5]}', id: 'id', arn: '', deadline: 0 };
+  contextOf(call, {});
+  Object.getOwnPropertyDescriptor(process, 'stdout');
+  JSON.stringify(handler(JSON.parse(call.body)));
+  loaded();
+  require('util').format('%s', 'x');
+  require('./template.cjs').rehearse();
+}
+
 async function main() {
+  if (process.argv[2] === '--template') {
+    const specialise = require('./specialise.cjs');
+    await require('./template.cjs').wait(process.argv[3], () => rehearse(specialise));
+    process.argv.length = 2;
+    specialise.run(readFrame, send, () => rehearse(specialise));
+  }
+  configure();
   patchConsole();
-  patchStream(process.stdout);
-  patchStream(process.stderr);
+  patchWhenUsed('stdout');
+  patchWhenUsed('stderr');
   offerStreaming();
   let handler;
   try {
     handler = await loadHandler(process.env.LAMBDA_TASK_ROOT || '/var/task', process.env._HANDLER || '');
-    if (!CALLBACKS && handler.length > 2 && !handler[STREAMING]) {
+    if (!callbacks && handler.length > 2 && !handler[STREAMING]) {
       throw new Fault('Runtime.CallbackHandlerDeprecated', 'Callback-based handlers end with Node.js 22; use an async function');
     }
   } catch (error) {
@@ -545,7 +625,7 @@ async function main() {
       handle();
     });
   };
-  send(READY, '');
+  send(READY, loaded());
   loop();
 }
 

@@ -1,7 +1,9 @@
 """The managed Python runtime: loads a handler, takes calls as frames on descriptor 3, answers on the same one.
 
 It runs on every Python from 3.6 on and imports as little as it can before the user's code: a cold start is mostly imports.
-The frames are described in `link.rs` beside it.
+With `--template NAME` it waits in `anyfn_template.py` and is forked; what comes back from there is the child, which is told
+who it is (`anyfn_specialise.py`) and goes on from there as if it had just been started.
+The frames are described in `link.rs` and `specialise.rs` beside it.
 """
 
 import os
@@ -16,6 +18,8 @@ _INIT_ERROR = 17
 _RESPONSE = 18
 _ERROR = 19
 
+# Packages that take long to import: which of them a function has imported decides what it is forked from next time.
+_HEAVY = ("boto3",)
 
 class _Fault(Exception):
     """A failure with a type of the platform's own."""
@@ -578,9 +582,8 @@ def _failed(log, error, request_id):
 # ---------------------------------------------------------------- the loop
 
 
-def _serve(handler, log, streams):
+def _serve(handler, log, streams, reader):
     loads, encode = _make_json()
-    reader = _Reader()
     environ = os.environ
     while True:
         frame = reader.frame()
@@ -615,21 +618,78 @@ def _serve(handler, log, streams):
 
 
 def _paths():
-    """`/var/runtime` (this file's folder) gives way to the user's code and layers."""
+    """`/var/runtime` (this file's folder) gives way to the user's code and layers; last come packages of the platform."""
     version = "python{}.{}".format(*sys.version_info[:2])
     task = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
     del sys.path[0]
     sys.path[:0] = [task, "/opt/python/lib/{}/site-packages".format(version), "/opt/python"]
+    provided = "/var/runtime/" + version
+    if os.path.isdir(provided):
+        sys.path.append(provided)
+
+
+_EXAMPLE = """
+import json
+import os
+
+class Example(object):
+    names = ("a", "b")
+
+    def __init__(self, value=None):
+        self.value = value
+
+    def text(self):
+        return "{}".format(self.value) if self.value else ""
+
+def handler(event, context):
+    return {"event": json.dumps(event), "name": os.environ.get("NAME"), "list": [number for number in range(3)]}
+"""
+
+
+def _rehearse():
+    """What a start does, with nobody's names, while nobody waits: a page that is shared with the template costs more to
+    change for the first time than the change itself."""
+    import anyfn_specialise
+    import anyfn_template
+    import importlib
+    import logging
+
+    anyfn_specialise.environment(b"".join(b"NAME_%d=%080d\0" % (at, at) for at in range(30)))
+    log = _Log(-1)
+    _Stream(log, -1, "")
+    _patch_logging(logging, log)
+    root = logging.getLogger()
+    root.handlers.clear()
+    root.setLevel(logging.WARNING)
+    # A function's way: found, read, compiled, run. There is no code in the sandbox yet but the interpreter's own.
+    if "colorsys" not in sys.modules:
+        importlib.import_module("colorsys")
+        del sys.modules["colorsys"]
+    exec(compile(_EXAMPLE, "<rehearsal>", "exec"), {"__name__": "rehearsal"})
+    call = _Call(memoryview(bytes(9) + _typed("id", b"") + bytes(8) + b'{"a": [1, "b", null, 1.5]}'))
+    LambdaContext(call)
+    loads, encode = _make_json()
+    encode(loads(call.body))
+    anyfn_template.rehearse()
 
 
 def _main():
+    reader = _Reader()
+    if sys.argv[1:2] == ["--template"]:
+        import anyfn_specialise
+        import anyfn_template
+
+        anyfn_template.wait(sys.argv[2])
+        del sys.argv[1:]
+        anyfn_specialise.run(reader.frame, _send, _rehearse)
+    else:
+        _paths()
     log = _Log(int(os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD")))
     for fd in (_LINK, log.fd):
         os.set_inheritable(fd, False)
     streams = (_Stream(log, 1, "<stdout>"), _Stream(log, 2, "<stderr>"))
     sys.stdout, sys.stderr = streams
     sys.__stdout__, sys.__stderr__ = streams
-    _paths()
     _watch_logging(log)
     # What `site` would have brought and programs use.
     import _sitebuiltins
@@ -645,9 +705,8 @@ def _main():
             stream.end_line()
         _send(_INIT_ERROR, payload)
         sys.exit(1)
-    # `import __main__` must not show the user this file's names.
-    _send(_READY, b"")
-    _serve(handler, log, streams)
+    _send(_READY, ",".join(name for name in _HEAVY if name in sys.modules).encode("ascii"))
+    _serve(handler, log, streams, reader)
 
 
 if __name__ == "__main__":

@@ -142,6 +142,13 @@ pub(crate) fn of_runtime(with: &BringUp, plan: &Plan, log: &LogTarget) -> Vec<(S
     all.into_iter().collect()
 }
 
+/// A template's: what its interpreter and C library read when they start, as every function has it.
+pub(crate) fn of_template(plan: &Plan) -> Vec<(String, String)> {
+    let at_start = ["LANG", "TZ", "PATH", "LD_LIBRARY_PATH", "NODE_PATH"];
+    let all = defaults(plan).into_iter().filter(|(name, _)| at_start.contains(name));
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// An extension's environment, from the runtime's.
 pub(crate) fn of_extension(runtime: &[(String, String)]) -> Vec<(String, String)> {
     runtime.iter().filter(|(name, _)| !RUNTIME_ONLY.contains(&name.as_str())).cloned().collect()

@@ -12,7 +12,7 @@ use anyfn_core::ports::Bind;
 use crate::Error;
 
 /// Folders that every guest sees of itself, so that nothing under them needs a bind.
-const ALWAYS_THERE: [&str; 4] = ["/usr", "/bin", "/lib", "/lib64"];
+pub(crate) const ALWAYS_THERE: [&str; 4] = ["/usr", "/bin", "/lib", "/lib64"];
 /// Folders of the guest that belong to the contract; an interpreter that lives there on the host is shown elsewhere.
 const TAKEN: [&str; 4] = ["/opt", "/var", "/tmp", "/dev"];
 const ELSEWHERE: &str = "/var/lang";
@@ -158,12 +158,16 @@ impl Interpreters {
         self.0.iter().map(|((language, release), found)| (name(*language, *release), found))
     }
 
+    pub(crate) fn releases(&self) -> impl Iterator<Item = (Language, Release, &Found)> {
+        self.0.iter().map(|((language, release), found)| (*language, *release, found))
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Found> {
         self.0.values()
     }
 }
 
-fn name(language: Language, (major, minor): Release) -> String {
+pub(crate) fn name(language: Language, (major, minor): Release) -> String {
     match language {
         Language::Python => format!("python{major}.{minor}"),
         Language::Node => format!("nodejs{major}.x"),

@@ -57,12 +57,19 @@ pub(crate) struct Link {
     limit: usize,
     /// What is left of an answer that is too large, and how large it was.
     skipping: Option<(usize, u64)>,
+    /// What the first `READY` named.
+    loaded: Bytes,
 }
 
 impl Link {
     pub(crate) fn new(stream: UnixStream, limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX / 2);
-        Self { stream, buffer: BytesMut::new(), limit, skipping: None }
+        Self { stream, buffer: BytesMut::new(), limit, skipping: None, loaded: Bytes::new() }
+    }
+
+    /// Packages that the function's code has loaded, with commas between, as it said when it was ready.
+    pub(crate) fn take_loaded(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.loaded)).into_owned()
     }
 
     /// Hands a call over.
@@ -148,6 +155,9 @@ impl Link {
         }
         let mut frame = self.buffer.split_to(4 + length).freeze();
         frame.advance(5);
+        if kind == READY && !frame.is_empty() {
+            self.loaded = frame.clone();
+        }
         Some(decode(kind, frame).unwrap_or(Heard::Garbled))
     }
 }

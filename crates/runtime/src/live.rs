@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use anyfn_base::Instant;
 use anyfn_core::ports::{Exit, ExitKind, ProcessId, Sandbox};
-use anyfn_types::Failure;
+use anyfn_types::{Failure, VersionId};
 use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 
@@ -18,8 +18,10 @@ use crate::{
     output::Output,
 };
 
+mod fork;
 mod start;
 
+pub(crate) use fork::Body;
 pub(crate) use start::Trouble;
 
 /// How long the last words of a process that ended may take to arrive.
@@ -42,6 +44,7 @@ pub(crate) enum Moment {
 
 pub(crate) struct Live {
     shared: Arc<Shared>,
+    version: VersionId,
     pub(crate) hub: Arc<Hub>,
     pub(crate) output: Arc<Output>,
     pub(crate) sandbox: Box<dyn Sandbox>,

@@ -132,7 +132,7 @@ fn bin_of(inside: &str) -> Option<String> {
     inside.rsplit_once('/').map(|(folder, _)| folder.to_owned())
 }
 
-fn managed(language: Language, choice: Choice) -> Plan {
+pub(crate) fn managed(language: Language, choice: Choice) -> Plan {
     let node = choice.found.inside.clone();
     let argv = match language {
         // No site: it costs milliseconds and would show the host's packages. The user's own come from the bootstrap.

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,9 +50,42 @@ static uint64_t inode(int fd, int pipes_only) {
     return found.st_ino;
 }
 
+/* Threads of the template that are not in a child have loops of their own, which V8 and Node wake by an eventfd, and end
+   the process if that fails. So a child gets fresh ones under these numbers, which nobody reads. */
+#define EVENTS_MAX 16
+static int events[EVENTS_MAX];
+static int events_len;
+
+static int is_event(int fd) {
+    char path[32] = "/proc/self/fd/", target[32];
+    static const char name[] = "anon_inode:[eventfd]";
+    int at = 14;
+    if (fd >= 100) path[at++] = (char)('0' + fd / 100);
+    if (fd >= 10) path[at++] = (char)('0' + fd / 10 % 10);
+    path[at++] = (char)('0' + fd % 10);
+    path[at] = 0;
+    return readlink(path, target, sizeof target) == (ssize_t)(sizeof name - 1) &&
+           memcmp(target, name, sizeof name - 1) == 0;
+}
+
 static void remember_descriptors(void) {
-    for (int fd = NUMBER_MAX + 1; fd < LOOKED_AT; fd++)
-        if ((inodes[fd] = inode(fd, 0)) != 0) highest = fd;
+    for (int fd = NUMBER_MAX + 1; fd < LOOKED_AT; fd++) {
+        if ((inodes[fd] = inode(fd, 0)) == 0) continue;
+        highest = fd;
+        if (events_len < EVENTS_MAX && is_event(fd)) events[events_len++] = fd;
+    }
+}
+
+static int new_events(void) {
+    for (int i = 0; i < events_len; i++) {
+        if (fcntl(events[i], F_GETFD) >= 0) continue;
+        int fresh = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (fresh < 0) return -errno;
+        if (fresh == events[i]) continue;
+        if (dup3(fresh, events[i], O_CLOEXEC) < 0) return -errno;
+        close(fresh);
+    }
+    return 0;
 }
 
 static int new_pipes(int *found) {
@@ -78,6 +112,7 @@ static int serve(int fd, struct uv_loop_s *loop) {
             if (pid == 0) {
                 int kept[KEPT_MAX], count = new_pipes(kept);
                 int entered = template_enter(kept, count);
+                if (entered == 0) entered = new_events();
                 /* The loop's descriptors were closed there; this makes new ones. */
                 if (entered == 0 && uv_loop_fork(loop) != 0) entered = -EIO;
                 if (entered < 0) _exit(70);
@@ -102,11 +137,23 @@ static napi_value call(napi_env env, napi_callback_info info) {
     return result;
 }
 
+/* Ends a child at once. Node's own way out waits for threads that are not there. */
+static napi_value leave(napi_env env, napi_callback_info info) {
+    size_t count = 1;
+    napi_value argument = 0;
+    int32_t code = 0;
+    if (napi_get_cb_info(env, info, &count, &argument, 0, 0) == 0 && count == 1)
+        napi_get_value_int32(env, argument, &code);
+    _exit(code);
+}
+
 __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports);
 
 napi_value napi_register_module_v1(napi_env env, napi_value exports) {
     napi_value function = 0;
     if (napi_create_function(env, "serve", 5, call, 0, &function) == 0)
         napi_set_named_property(env, exports, "serve", function);
+    if (napi_create_function(env, "leave", 5, leave, 0, &function) == 0)
+        napi_set_named_property(env, exports, "leave", function);
     return exports;
 }

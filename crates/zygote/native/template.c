@@ -34,6 +34,11 @@ static int own_pid_namespace = -1;
 static struct order order;
 static int attached[ATTACHED_MAX];
 static unsigned attached_len;
+static unsigned alive; /* children that have not been reaped */
+
+/* Threads of the language (Node has some, and sets its own mask) may be given the signal of a child's end instead of
+   `signals`; so while there are children they are looked for this often, in milliseconds. */
+#define LOOK_EVERY 20
 
 static int tell(uint32_t word, uint32_t serial, int32_t a, int32_t b, int fd) {
     struct told told = {word, serial, a, b};
@@ -99,6 +104,7 @@ static int reap(void) {
         memset(&ended, 0, sizeof ended);
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG) < 0) return errno == ECHILD || errno == EINTR ? 0 : -errno;
         if (ended.si_pid == 0) return 0;
+        if (alive > 0) alive--;
         int exited = ended.si_code == CLD_EXITED;
         int said = tell(EXITED, (uint32_t)ended.si_pid, exited ? ended.si_status : -1, exited ? 0 : ended.si_status, -1);
         if (said < 0) return said;
@@ -140,11 +146,12 @@ static int receive(void) {
 int template_wait(void) {
     for (;;) {
         struct pollfd ready[2] = {{control, POLLIN, 0}, {signals, POLLIN, 0}};
-        if (poll(ready, 2, -1) < 0) {
+        int some = poll(ready, 2, alive > 0 ? LOOK_EVERY : -1);
+        if (some < 0) {
             if (errno == EINTR) continue;
             return -errno;
         }
-        if (ready[1].revents) {
+        if (ready[1].revents || some == 0) {
             int said = reap();
             if (said < 0) return said;
         }
@@ -163,6 +170,7 @@ int template_wait(void) {
 int template_born(int pid) {
     int said;
     if (pid > 0) {
+        alive++;
         /* Nobody reaps before the next wait, so the number is still the child's. */
         int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
         said = pidfd < 0 ? -errno : tell(FORKED, order.serial, pid, 0, pidfd);

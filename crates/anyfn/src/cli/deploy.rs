@@ -15,6 +15,7 @@ use crate::{
     client::{Client, component},
     local::{self, Overrides},
     print::Printer,
+    settings::Isolation,
 };
 
 #[derive(Args, Debug)]
@@ -52,6 +53,13 @@ pub(crate) struct OverrideArgs {
     /// Give it an address that anyone who reaches the server may call.
     #[arg(long)]
     url: bool,
+    /// What stands between it and other functions at least: `fork` (a process forked from a template that all functions of
+    /// its runtime share), `process` (a process started from nothing). The fastest that the server allows unless given.
+    #[arg(long, value_enum)]
+    isolation: Option<Isolation>,
+    /// Retire an instance after this many calls; 1 gives every call a fresh sandbox.
+    #[arg(long, value_name = "CALLS")]
+    calls_max: Option<u32>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -69,6 +77,8 @@ impl OverrideArgs {
             timeout_s: self.timeout,
             env: self.env.clone(),
             url: self.url.then_some(true),
+            isolation: self.isolation.map(Isolation::tier),
+            calls_max: self.calls_max,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyfn_base::Base;
+use anyfn_runtime::Forking;
 use clap::Args;
 
 use crate::{
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: &DoctorArgs, print: &Printer) -> anyhow::Result<Ex
 }
 
 async fn report(args: &DoctorArgs, dir: &std::path::Path, print: &Printer) -> anyhow::Result<ExitCode> {
-    let lambda = server::lambda(Base::system(), dir, RuntimesMode::Nearest)?;
+    let lambda = server::lambda(Base::system(), dir, RuntimesMode::Nearest, Forking { on: false, ..Forking::default() })?;
     let capabilities = server::capabilities(dir, args.helper.clone(), &lambda).await?;
     let found = lambda.found();
     let limits = settings::file_limits();

@@ -52,10 +52,11 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     let artifacts: Arc<dyn Artifacts> = Arc::new(roots);
     let registry = Registry::new(base.clone(), records.clone());
     let journal = Journal::start(&base, store.log(), "activations", ACTIVATIONS);
-    let lambda = guests::lambda(base.clone(), &dir, args.runtimes)?;
+    let lambda = guests::lambda(base.clone(), &dir, args.runtimes, guests::forking(args))?;
     let isolation = guests::isolation(&base, &dir, args, &lambda).await?;
     let capabilities = isolation.capabilities();
     check_isolation(args, &capabilities)?;
+    guests::warm(&base, &lambda, &isolation, &args.templates)?;
     let whisk = OpenWhisk::new(anyfn_dialect_openwhisk::Services {
         base: base.clone(),
         registry: registry.clone(),

@@ -4,12 +4,13 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use anyfn_base::Base;
+use anyfn_base::{Base, TaskKind};
 use anyfn_core::ports::{Capabilities, Isolation};
 use anyfn_egress::{Attached, Egress};
-use anyfn_runtime::Lambda;
+use anyfn_runtime::{Forking, Lambda};
 use anyfn_sandbox::{HelperCommand, Processes};
 use anyfn_types::InstanceId;
 use anyfn_wasm::Wasm;
@@ -24,19 +25,60 @@ pub(super) fn runtimes(mode: RuntimesMode) -> anyfn_runtime::RuntimesMode {
     }
 }
 
-/// The contract, with the interpreters of this host.
-pub(crate) fn lambda(base: Base, dir: &Path, mode: RuntimesMode) -> anyhow::Result<Lambda> {
-    let mode = runtimes(mode);
-    let options =
-        anyfn_runtime::Options { state: dir.join("run"), mode, search: settings::interpreter_folders() };
-    Lambda::new(base, &options).map_err(|e| anyhow::anyhow!("{e}"))
-}
-
 /// WebAssembly: host processes and compilers are this program again, inside of sandboxes.
 pub(super) fn wasm(base: Base, dir: &Path) -> Wasm {
     let program = PathBuf::from("/proc/self/exe");
     let (arguments, engine) = (vec!["wasm-host".to_owned()], anyfn_wasm_host::ENGINE.to_owned());
     Wasm::new(base, anyfn_wasm::Options::new(dir.join("wasm"), program, arguments, engine))
+}
+
+/// The contract, with the interpreters of this host.
+pub(crate) fn lambda(
+    base: Base,
+    dir: &Path,
+    mode: RuntimesMode,
+    forking: Forking,
+) -> anyhow::Result<Lambda> {
+    let mode = runtimes(mode);
+    let options = anyfn_runtime::Options {
+        state: dir.join("run"),
+        mode,
+        search: settings::interpreter_folders(),
+        provide_sdk: forking.on,
+        forking,
+    };
+    Lambda::new(base, &options).map_err(|e| anyhow::anyhow!("{e}"))
+}
+
+/// What the options say about forked starts.
+pub(super) fn forking(args: &ServerArgs) -> Forking {
+    Forking {
+        floor: args.isolation_floor.map(settings::Isolation::tier),
+        spares_max: args.spares,
+        spares_min: args.spares_min,
+        ..Forking::default()
+    }
+}
+
+/// Starts templates by name (`python3.11+boto3`), behind the server's start.
+pub(super) fn warm(
+    base: &Base,
+    lambda: &Lambda,
+    isolation: &Arc<dyn Isolation>,
+    names: &[String],
+) -> anyhow::Result<()> {
+    const WITHIN: Duration = Duration::from_secs(30);
+    for name in names {
+        let (runtime, set) = match name.split_once('+') {
+            Some((runtime, set)) => (runtime.to_owned(), Some(set.to_owned())),
+            None => (name.clone(), None),
+        };
+        lambda.knows(&runtime, set.as_deref()).map_err(|e| anyhow::anyhow!("--template {name}: {e}"))?;
+        let (lambda, isolation) = (lambda.clone(), isolation.clone());
+        let work = async move { lambda.warm(&isolation, &runtime, set.as_deref(), WITHIN).await };
+        base.tasks.spawn(TaskKind::Background, "template", work);
+    }
+    Ok(())
 }
 
 /// Sandboxes with their helper, and a user-space network for those that may reach the internet.

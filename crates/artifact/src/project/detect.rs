@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyfn_types::{Error, FunctionName};
+use anyfn_types::{Error, FunctionName, Placement};
 
 use super::{
     Include, Project, Step,
@@ -213,6 +213,7 @@ fn apply(project: &mut Project, file: File) {
     project.timeout_s = file.timeout;
     project.env.extend(file.env);
     project.url |= file.url;
+    project.placement = Placement { tier: file.isolation, calls_max: file.calls_max };
     if let Some(lines) = file.build {
         project.build = lines.into_vec().into_iter().map(Step::Shell).collect();
     }

@@ -1,6 +1,6 @@
 //! `anyfn.toml`, the smallest project file. Documented in `docs/project-file.md`.
 
-use anyfn_types::Error;
+use anyfn_types::{Error, Tier};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
@@ -20,6 +20,11 @@ pub(super) struct File {
     pub(super) env: IndexMap<String, String>,
     #[serde(default)]
     pub(super) url: bool,
+    /// `wasm`, `fork`, `process`.
+    pub(super) isolation: Option<Tier>,
+    /// Calls after which an instance is retired.
+    #[serde(default)]
+    pub(super) calls_max: u32,
     pub(super) build: Option<Lines>,
     /// A file that the build makes and that becomes `bootstrap`.
     pub(super) binary: Option<String>,

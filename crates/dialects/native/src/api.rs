@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyfn_engine::InvocationRecord;
+use anyfn_types::Tier;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,13 @@ pub struct DeployConfig {
     pub http: Option<serde_json::Value>,
     /// Give it an address that anyone who reaches the server may call. None: as it was.
     pub url: Option<bool>,
+    /// `wasm`, `fork`, `process`: what stands between it and its neighbours at least. None: the fastest that the server
+    /// allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Tier>,
+    /// Calls after which an instance is retired; 1 gives every call a fresh sandbox, 0 is no bound.
+    #[serde(default)]
+    pub calls_max: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,6 +102,11 @@ pub struct Described {
     pub summary: FunctionSummary,
     pub description: String,
     pub code_sha256: String,
+    /// As it was asked for; None: the fastest that the server allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Tier>,
+    #[serde(default)]
+    pub calls_max: u32,
     /// Why it failed, or what to know about the runtime that serves it.
     pub notice: Option<String>,
     /// Names only: values may be secrets.

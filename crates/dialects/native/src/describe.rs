@@ -66,6 +66,8 @@ pub(crate) async fn describe(call: &Call<'_>, function: &Function) -> Result<Des
         summary: summary(call, function),
         description: function.latest.config.description.clone(),
         code_sha256: function.latest.code.digest.base64(),
+        isolation: function.latest.config.placement.tier,
+        calls_max: function.latest.config.placement.calls_max,
         notice,
         env: function.latest.config.env.keys().cloned().collect(),
         published,

@@ -232,7 +232,7 @@ impl Call<'_> {
             layers: Vec::new(),
             architecture: architecture().to_owned(),
             logging: Logging::default(),
-            placement: anyfn_types::Placement::default(),
+            placement: anyfn_types::Placement { tier: from.isolation, calls_max: from.calls_max },
             extra: from.http.iter().map(|http| ("http".to_owned(), http.clone())).collect(),
         })
     }

@@ -64,18 +64,34 @@ impl LambdaGuest {
 
     /// One init phase: processes up and asking for work.
     async fn init(&mut self, until: Instant) -> Result<(), NotUp> {
+        let _no_spares_now = self.shared.clone();
+        let _no_spares_now = _no_spares_now.forks.spares.busy();
+        if !self.try_init(until, false).await? && !self.try_init(until, true).await? {
+            return Err(NotUp::TimedOut);
+        }
+        Ok(())
+    }
+
+    /// False: a forked child did not do. `plainly`: from nothing, after that.
+    async fn try_init(&mut self, until: Instant, plainly: bool) -> Result<bool, NotUp> {
         let started = self.shared.base.clock.now();
         let (mut live, starting) =
-            Live::start(self.shared.clone(), &self.with, &self.log).await.map_err(NotUp::Start)?;
+            Live::start(self.shared.clone(), &self.with, &self.log, plainly).await.map_err(NotUp::Start)?;
         let runtime = runtime_version(&self.with.version.config.runtime);
         live.output.begin_tail(true);
-        live.output.say(self.platform.init_start(&runtime, self.with.initialization));
+        if !plainly {
+            live.output.say(self.platform.init_start(&runtime, self.with.initialization));
+        }
         let trouble = match live.init(starting, until).await {
             Ok(()) => {
                 live.output.drain();
                 live.output.begin_tail(false);
                 self.live = Some(live);
-                return Ok(());
+                return Ok(true);
+            }
+            Err(Trouble::NotForked) => {
+                live.destroy(self.with.instance).await;
+                return Ok(false);
             }
             Err(trouble) => trouble,
         };
@@ -95,7 +111,7 @@ impl LambdaGuest {
     fn init_trouble(&self, trouble: Trouble, took: Duration) -> ([Option<String>; 2], NotUp) {
         let report = |status, error_type: Option<&str>| self.platform.init_report(took, status, error_type);
         match trouble {
-            Trouble::TimedOut => ([report(Status::Timeout, None), None], NotUp::TimedOut),
+            Trouble::TimedOut | Trouble::NotForked => ([report(Status::Timeout, None), None], NotUp::TimedOut),
             Trouble::Failed(failure) => {
                 let line = report(Status::Error, Some(&failure.error_type));
                 ([line, None], NotUp::Start(StartError::Function { failure, log_tail: None }))

@@ -7,12 +7,18 @@ use std::{
 };
 
 use anyfn_base::Instant;
-use anyfn_core::ports::{Bind, BringUp, LogTarget, ProcessSpec, SandboxSpec, StartError};
+use anyfn_core::ports::{
+    Bind, BringUp, ExitKind, Furnish, LogTarget, ProcessSpec, Sandbox, SandboxSpec, StartError,
+};
 use anyfn_types::{Failure, MIB};
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
-use super::{Live, Moment, Wire, garbled};
+use super::{
+    Live, Moment, Wire,
+    fork::{Becoming, Body, Child, child},
+    garbled,
+};
 use crate::{
     Error,
     answer::Answer,
@@ -73,20 +79,20 @@ fn sandbox_spec(with: &BringUp, plan: &Plan, shared: &Shared) -> SandboxSpec {
     }
 }
 
-/// The server's ends of the pipes, and the guest's.
-struct Pipes {
-    plain: PipeWriter,
-    framed: PipeWriter,
+/// The guest's ends of the pipes.
+pub(super) struct Pipes {
+    pub(super) plain: PipeWriter,
+    pub(super) framed: PipeWriter,
 }
 
 impl Pipes {
-    fn new() -> io::Result<(Self, (PipeReader, PipeReader))> {
+    pub(super) fn new() -> io::Result<(Self, (PipeReader, PipeReader))> {
         let (plain_out, plain) = io::pipe()?;
         let (framed_out, framed) = io::pipe()?;
         Ok((Self { plain, framed }, (plain_out, framed_out)))
     }
 
-    fn output(&self) -> io::Result<Vec<(OwnedFd, i32)>> {
+    pub(super) fn output(&self) -> io::Result<Vec<(OwnedFd, i32)>> {
         Ok(vec![(self.plain.try_clone()?.into(), 1), (self.plain.try_clone()?.into(), 2)])
     }
 }
@@ -97,6 +103,7 @@ impl Live {
         shared: Arc<Shared>,
         with: &BringUp,
         log: &LogTarget,
+        plainly: bool,
     ) -> Result<(Self, Starting), StartError> {
         let roots =
             Roots { code: &with.code.path, layers: with.layers.as_ref().map(|layers| layers.path.as_path()) };
@@ -109,18 +116,20 @@ impl Live {
             return Err(StartError::Function { failure, log_tail: None });
         }
         let end = CancellationToken::new();
-        let spec = sandbox_spec(with, &plan, &shared);
-        let mut sandbox = with.isolation.create(spec).await.map_err(StartError::Platform)?;
+        let forkable = !plainly && external.is_empty();
+        let env = environment::of_runtime(with, &plan, log);
+        let Place { mut sandbox, readers, how } =
+            place(&shared, with, &plan, forkable.then_some(&env)).await?;
         let (hub, heard) = Hub::new(shared.base.clone(), facts(with), external.clone());
         let listener =
             sandbox.take_listener().ok_or(Error::NoListener).map_err(|e| StartError::Platform(e.into()))?;
         api::serve(listener, hub.clone(), end.clone()).map_err(setup("listener"))?;
-        let (pipes, readers) = Pipes::new().map_err(setup("pipes"))?;
         let output =
             Output::start(&shared.base, &with.limits, (with.logs.clone(), log.clone()), readers, &end)
                 .map_err(setup("pipes"))?;
         let mut live = Self {
             shared,
+            version: with.version.id,
             hub,
             output,
             sandbox,
@@ -130,9 +139,10 @@ impl Live {
             gone: None,
             _end: end.drop_guard(),
         };
-        let env = environment::of_runtime(with, &plan, log);
-        live.start_extensions(&external, &env, &pipes).await?;
-        Ok((live, Starting { plan, env, pipes, payload_max: with.limits.payload_bytes }))
+        if let How::Plain(pipes) = &how {
+            live.start_extensions(&external, &env, pipes).await?;
+        }
+        Ok((live, Starting { plan, env, how, payload_max: with.limits.payload_bytes }))
     }
 
     async fn start_extensions(
@@ -160,21 +170,60 @@ impl Live {
     }
 
     /// Waits until extensions have registered, starts the runtime, and waits until everybody asks for work.
-    pub(crate) async fn init(&mut self, starting: Starting, until: Instant) -> Result<(), Trouble> {
+    pub(crate) async fn init(&mut self, mut starting: Starting, until: Instant) -> Result<(), Trouble> {
         if !self.extensions.is_empty() {
             self.reach(until, |machine| machine.extensions.registered()).await?;
         }
-        let compile = starting.plan.compile.clone();
+        let (compile, language) = (starting.plan.compile.take(), starting.plan.language);
+        let forked = matches!(starting.how, How::Forked(_));
         self.start_runtime(starting).await?;
-        self.reach(until, |machine| machine.at_rest()).await?;
-        if let Some((release, interpreter)) = compile {
+        let there = self.reach(until, |machine| machine.at_rest()).await;
+        if forked && self.is_suspect(&there) {
+            return Err(Trouble::NotForked);
+        }
+        there?;
+        if let Some((release, interpreter)) = compile.filter(|_| !forked) {
             self.shared.compiled.prepare(&self.shared.base, release, interpreter);
+        }
+        if let (Wire::Framed(link), Some((language, _))) = (&mut self.wire, language) {
+            let loaded = link.take_loaded();
+            self.shared.forks.memory.learned(self.version, language, &loaded);
         }
         Ok(())
     }
 
-    async fn start_runtime(&mut self, starting: Starting) -> Result<(), Trouble> {
-        let Starting { plan, env, pipes, payload_max } = starting;
+    /// Whether a forked init ended as no plain one should. True: it is worth another try.
+    fn is_suspect(&self, ended: &Result<(), Trouble>) -> bool {
+        match ended {
+            Err(Trouble::Exited(_, text)) => {
+                let killed = self.gone.is_some_and(|exit| {
+                    matches!(exit.kind, ExitKind::Signal(_)) && exit.process.is_some() && !exit.out_of_memory
+                });
+                if killed {
+                    self.suspect(text);
+                }
+                killed
+            }
+            Err(Trouble::TimedOut) => {
+                self.suspect("its init phase ran out of time");
+                // No time is left; the call's own init will be a plain one.
+                false
+            }
+            _ => false,
+        }
+    }
+
+    async fn start_runtime(&mut self, mut starting: Starting) -> Result<(), Trouble> {
+        let pipes = match std::mem::replace(&mut starting.how, How::Begun) {
+            How::Plain(pipes) => pipes,
+            How::Forked(one) => return self.become_one(starting, *one).await,
+            How::Begun => return Err(Trouble::NotForked),
+        };
+        self.spawn_runtime(starting, pipes).await
+    }
+
+    async fn spawn_runtime(&mut self, starting: Starting, pipes: Pipes) -> Result<(), Trouble> {
+        let Starting { plan, env, payload_max, .. } = starting;
         let platform = |source| Trouble::Platform(Error::Setup { what: "descriptors", source }.into());
         let mut fds = pipes.output().map_err(platform)?;
         if plan.telemetry {
@@ -234,18 +283,65 @@ fn facts(with: &BringUp) -> Facts {
     }
 }
 
+/// Where the guest will be.
+struct Place {
+    sandbox: Box<dyn Sandbox>,
+    readers: (PipeReader, PipeReader),
+    how: How,
+}
+
+/// A child that waits, or a fresh sandbox.
+async fn place(
+    shared: &Shared,
+    with: &BringUp,
+    plan: &Plan,
+    // None: not a child.
+    env: Option<&Vec<(String, String)>>,
+) -> Result<Place, StartError> {
+    let spec = sandbox_spec(with, plan, shared);
+    let forked = match env {
+        Some(env) => child(shared, with, plan, &spec, env).await,
+        None => None,
+    };
+    if let Some(Child { key, body, furnished, told }) = forked {
+        let furnish = (!furnished).then(|| Furnish {
+            binds: spec.binds,
+            memory_bytes: spec.memory_bytes,
+            cpu_millis: spec.cpu_millis,
+            pids: spec.pids,
+        });
+        let Body { sandbox, readers, process, link } = body;
+        let how = How::Forked(Box::new(Becoming { key, process, link, furnish, told }));
+        return Ok(Place { sandbox, readers, how });
+    }
+    shared.forks.counted.plain.add(1);
+    let sandbox = with.isolation.create(spec).await.map_err(StartError::Platform)?;
+    let (pipes, readers) = Pipes::new().map_err(setup("pipes"))?;
+    Ok(Place { sandbox, readers, how: How::Plain(pipes) })
+}
+
+/// How the runtime's process comes to be.
+enum How {
+    Plain(Pipes),
+    Forked(Box<Becoming>),
+    /// It is being done.
+    Begun,
+}
+
 /// What the runtime's process will be, while extensions register.
 pub(crate) struct Starting {
     plan: Plan,
-    env: Vec<(String, String)>,
-    pipes: Pipes,
-    payload_max: u64,
+    pub(super) env: Vec<(String, String)>,
+    how: How,
+    pub(super) payload_max: u64,
 }
 
 /// Why an init phase did not end well.
 #[derive(Debug)]
 pub(crate) enum Trouble {
     TimedOut,
+    /// A forked child did not do; a plain start may.
+    NotForked,
     /// The runtime said so.
     Failed(Failure),
     /// A process ended, with a text for the log.

@@ -1,4 +1,5 @@
 //! A small server around the contract: functions from texts, calls, and the log as it came.
+#![allow(dead_code, reason = "each suite uses a part of it")]
 
 use std::{
     collections::BTreeMap,
@@ -17,10 +18,10 @@ use anyfn_core::{
         StartError,
     },
 };
-use anyfn_runtime::{Http, Lambda, Options};
+use anyfn_runtime::{Forking, Http, Lambda, Options};
 use anyfn_types::{
     Code, Config, Contract, Digest, Ephemeral, Failure, Function, FunctionName, Invocation, InvocationId,
-    Limits, LogFormat, Logging, Mode, Namespace, Version, VersionId, VersionState,
+    Limits, LogFormat, Logging, Mode, Namespace, Tier, Version, VersionId, VersionState,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -52,6 +53,9 @@ pub(crate) struct Spec {
     pub(crate) json: bool,
     pub(crate) limits: Limits,
     pub(crate) http: Value,
+    /// None: another one for each start.
+    pub(crate) version: Option<VersionId>,
+    pub(crate) tier: Option<Tier>,
 }
 
 impl Spec {
@@ -69,6 +73,8 @@ impl Spec {
             json: false,
             limits: Limits::default(),
             http: serde_json::json!({}),
+            version: None,
+            tier: None,
         }
     }
 
@@ -100,9 +106,9 @@ fn folder(path: &Path, files: &[(&'static str, String)]) {
 
 pub(crate) struct Bench {
     pub(crate) base: Base,
-    lambda: Lambda,
+    pub(crate) lambda: Lambda,
     http: Http,
-    isolation: Arc<dyn Isolation>,
+    pub(crate) isolation: Arc<dyn Isolation>,
     dir: TempDir,
 }
 
@@ -113,11 +119,29 @@ impl Bench {
 
     /// Looks for interpreters in these folders too.
     pub(crate) async fn searching(folders: &[std::path::PathBuf]) -> Self {
+        let forking = Forking { on: crate::isolation::FORKED, ..Forking::default() };
+        Self::with(folders, forking).await
+    }
+
+    /// Forks as it is told.
+    pub(crate) async fn with(folders: &[std::path::PathBuf], forking: Forking) -> Self {
+        Self::providing(folders, forking, false).await
+    }
+
+    /// Functions find the SDK of this host.
+    pub(crate) async fn providing(
+        folders: &[std::path::PathBuf],
+        forking: Forking,
+        provide_sdk: bool,
+    ) -> Self {
         let base = Base::system();
         let dir = tempfile::tempdir().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let pyenv = std::env::home_dir().unwrap().join(".pyenv/versions");
+        // Only benches look for an SDK: to copy it takes longer than most tests.
+        let search = if provide_sdk { vec![pyenv] } else { folders.to_vec() };
         let options =
-            Options { state: dir.path().to_owned(), search: folders.to_vec(), ..Options::default() };
+            Options { state: dir.path().to_owned(), search, forking, provide_sdk, ..Options::default() };
         let lambda = Lambda::new(base.clone(), &options).unwrap();
         let isolation = crate::isolation::start(&base, dir.path(), lambda.prefixes()).await;
         Self { base, http: Http::new(&lambda), lambda, isolation, dir }
@@ -142,7 +166,7 @@ impl Bench {
             ephemeral: Ephemeral { mib: 512 },
             layers: Vec::new(),
             architecture: "x86_64".to_owned(),
-            placement: anyfn_types::Placement::default(),
+            placement: anyfn_types::Placement { tier: spec.tier, calls_max: 0 },
             logging: Logging {
                 format: if spec.json { LogFormat::Json } else { LogFormat::Text },
                 ..Logging::default()
@@ -150,7 +174,7 @@ impl Bench {
             extra: BTreeMap::from([("http".to_owned(), spec.http.clone())]),
         };
         Version {
-            id: VersionId(1),
+            id: spec.version.unwrap_or_else(|| self.base.random.version_id()),
             number: 0,
             code: Code { digest: Digest([0; 32]), size: 0, unpacked: 0 },
             config,
@@ -161,8 +185,49 @@ impl Bench {
         }
     }
 
-    /// Brings an instance up.
+    /// Brings an instance up, forked if this suite forks.
     pub(crate) async fn start(&self, spec: Spec) -> Result<Up, StartError> {
+        if crate::isolation::FORKED && (spec.runtime.starts_with("python") || spec.runtime.starts_with("node")) {
+            self.warm(spec.runtime, None).await;
+        }
+        self.bring_up(spec).await
+    }
+
+    /// The template is up.
+    pub(crate) async fn warm(&self, runtime: &str, set: Option<&str>) {
+        let up = self.lambda.warm(&self.isolation, runtime, set, Duration::from_secs(20)).await.unwrap();
+        assert!(up, "the template of {runtime} did not come up");
+    }
+
+    /// How many starts were made that way: `plain`, `fork`, `spare`.
+    pub(crate) fn starts(&self, how: &str) -> u64 {
+        self.base.metrics.counter("anyfn_starts_total", "", &[("how", how)]).get()
+    }
+
+    /// That many children wait.
+    pub(crate) async fn until_spares(&self, count: usize) {
+        while self.lambda.forkable().1 < count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Ends the processes of all templates of this bench, as a bug in an interpreter might.
+    pub(crate) fn kill_templates(&self) {
+        let helpers = children(std::process::id());
+        // Other tests of this process have templates too; this bench's folder is bound into its own.
+        let folder = self.dir.path().file_name().unwrap().to_str().unwrap();
+        let mine = |pid: &u32| {
+            is_template(*pid) && fs::read_to_string(format!("/proc/{pid}/mountinfo")).is_ok_and(|m| m.contains(folder))
+        };
+        let found: Vec<u32> = helpers.into_iter().flat_map(children).filter(mine).collect();
+        assert!(!found.is_empty(), "no template runs");
+        for pid in found {
+            let done = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+            assert!(done.success());
+        }
+    }
+
+    pub(crate) async fn bring_up(&self, spec: Spec) -> Result<Up, StartError> {
         let version = self.version(&spec);
         let function = Function {
             namespace: Namespace::new("123456789012.eu-west-1").unwrap(),
@@ -242,6 +307,17 @@ impl Bench {
             Ok(_) => panic!("the instance came up"),
         }
     }
+}
+
+fn children(of: u32) -> Vec<u32> {
+    let tasks = fs::read_dir(format!("/proc/{of}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+fn is_template(pid: u32) -> bool {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).contains("--template")
 }
 
 /// An instance that is up.

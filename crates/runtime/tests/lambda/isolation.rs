@@ -14,3 +14,6 @@ use anyfn_testkit::PlainProcesses;
 pub(crate) async fn start(base: &Base, _scratch: &Path, _roots: Vec<PathBuf>) -> Arc<dyn Isolation> {
     Arc::new(PlainProcesses::new(base.clone()))
 }
+
+/// Instances are started from nothing.
+pub(crate) const FORKED: bool = false;

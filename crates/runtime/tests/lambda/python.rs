@@ -325,7 +325,7 @@ def handler(event, context):
         let body = std::str::from_utf8(&body).unwrap();
         let (mine, theirs) = body.split_once(", \"theirs\": ").unwrap();
         let theirs: String = serde_json::from_str(theirs.strip_suffix('}').unwrap()).unwrap();
-        assert_eq!(mine, format!("{{\"early\": false, \"mine\": {theirs}"));
+        assert_eq!(mine, format!("{{\"early\": {}, \"mine\": {theirs}", crate::isolation::FORKED));
     }
     for body in ["", "{", "[1,]", "1 2", "nul", "\"\u{1}\""] {
         let failure = up.ask(body).await.unwrap_err();

@@ -30,3 +30,7 @@ pub(crate) async fn start(base: &Base, scratch: &Path, mut roots: Vec<PathBuf>) 
     options.spare_tmp = 0;
     Arc::new(Processes::start(base.clone(), options).await.unwrap())
 }
+
+/// Instances are started from nothing.
+#[allow(dead_code, reason = "another suite has its own")]
+pub(crate) const FORKED: bool = false;

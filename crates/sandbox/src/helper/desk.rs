@@ -9,7 +9,10 @@ use std::{
 };
 
 use anyfn_types::InstanceId;
-use rustix::event::epoll;
+use rustix::{
+    event::epoll,
+    process::{WaitId, WaitIdOptions, waitid},
+};
 
 use super::{
     check, doctor, fork,
@@ -381,6 +384,9 @@ impl House {
         for (_, instance) in self.instances.values() {
             instance.kill();
         }
+        // An init ends after everything in its pid namespace, and what was forked into there by a template that is gone is
+        // this process's child now: whoever waits for the init alone waits for ever.
+        while waitid(WaitId::All, WaitIdOptions::EXITED).is_ok() {}
         for (_, (_, instance)) in std::mem::take(&mut self.instances) {
             instance.reap();
             self.give_back(instance);

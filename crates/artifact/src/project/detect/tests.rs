@@ -1,5 +1,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
+use anyfn_types::{Placement, Tier};
+
 use super::{Include, Step, detect};
 
 fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
@@ -64,6 +66,8 @@ fn the_project_file_wins() {
         memory = 256
         timeout = 30
         url = true
+        isolation = "process"
+        calls_max = 1
         build = ["make", "make strip"]
         [env]
         B = "2"
@@ -74,6 +78,7 @@ fn the_project_file_wins() {
     let project = detect(&dir).unwrap();
     assert_eq!((&*project.name, &*project.runtime, &*project.handler), ("shop", "python3.11", "app.other"));
     assert_eq!((project.memory_mib, project.timeout_s, project.url), (Some(256), Some(30), true));
+    assert_eq!(project.placement, Placement { tier: Some(Tier::Process), calls_max: 1 });
     assert_eq!(project.env.keys().collect::<Vec<_>>(), ["B", "A"]);
     assert_eq!(project.build, [Step::Shell("make".into()), Step::Shell("make strip".into())]);
 }
