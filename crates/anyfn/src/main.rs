@@ -15,10 +15,6 @@ use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
 
-/// A fifth of a warm call's instructions were the C library's allocator.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {

@@ -82,11 +82,6 @@ impl Spec {
         Self::new("python3.11", "app.handler", &[("app.py", text)])
     }
 
-    /// A server in Python.
-    pub(crate) fn server(text: &str) -> Self {
-        Self::new("http", "app.py", &[("app.py", text)])
-    }
-
     pub(crate) fn node(text: &str) -> Self {
         Self::new("nodejs20.x", "index.handler", &[("index.js", text)])
     }

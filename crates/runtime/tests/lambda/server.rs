@@ -62,6 +62,10 @@ while True:
   threading.Thread(target=serve, args=(c, n), daemon=True).start()
 ";
 
+fn server(text: &str) -> Spec {
+    Spec::new("http", "app.py", &[("app.py", text)])
+}
+
 fn asks(up: &mut Up, method: &str, target: &str, body: &[u8]) -> Invocation {
     let mut call = up.call("");
     call.body = Bytes::copy_from_slice(body);
@@ -102,7 +106,7 @@ fn died(result: Result<Reply, InvokeError>) -> Failure {
 #[tokio::test]
 async fn a_request_goes_in_and_an_answer_comes_out() {
     let bench = Bench::new().await;
-    let mut up = bench.up(Spec::server(SERVER)).await;
+    let mut up = bench.up(server(SERVER)).await;
     let mut call = asks(&mut up, "PUT", "/a/b?c=%20d", b"body");
     let head = call.http.as_mut().unwrap();
     for (name, text) in [
@@ -130,7 +134,7 @@ async fn a_request_goes_in_and_an_answer_comes_out() {
 #[tokio::test]
 async fn a_call_without_http_is_a_post_and_its_failure_is_a_status() {
     let bench = Bench::new().await;
-    let mut up = bench.up(Spec::server(SERVER)).await;
+    let mut up = bench.up(server(SERVER)).await;
     let reply = up.try_invoke("{}").await.unwrap();
     assert!(reply.head.is_none() && up.guest.settled().await);
     let Ok(ReplyBody::Whole(body)) = reply.result else { panic!("no whole body") };
@@ -139,7 +143,7 @@ async fn a_call_without_http_is_a_post_and_its_failure_is_a_status() {
         "{body:?}"
     );
     let bench = Bench::new().await;
-    let mut up = bench.up(Spec::server(&SERVER.replace("200 OK", "500 Bad"))).await;
+    let mut up = bench.up(server(&SERVER.replace("200 OK", "500 Bad"))).await;
     let reply = up.try_invoke("{}").await.unwrap();
     let failure = reply.result.unwrap_err();
     assert_eq!((failure.error_type.as_str(), failure.handled_by_runtime), ("Http.500", true));
@@ -150,7 +154,7 @@ async fn a_call_without_http_is_a_post_and_its_failure_is_a_status() {
 #[tokio::test]
 async fn lanes_share_a_process_and_keep_their_connections() {
     let bench = Bench::new().await;
-    let spec = || Spec { http: value!({"concurrency": 2}), ..Spec::server(SERVER) };
+    let spec = || Spec { http: value!({"concurrency": 2}), ..server(SERVER) };
     let (mut one, mut two) = tokio::join!(bench.up(spec()), bench.up(spec()));
     let mut three = bench.up(spec()).await;
     let mut who = Vec::new();
@@ -174,7 +178,7 @@ async fn lanes_share_a_process_and_keep_their_connections() {
 #[tokio::test]
 async fn answers_of_every_framing_come_through() {
     let bench = Bench::new().await;
-    let mut up = bench.up(Spec::server(SERVER)).await;
+    let mut up = bench.up(server(SERVER)).await;
     let whole: [(&[u8], u16, &[u8]); 6] = [
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nx-t: 1\r\n\r\n", 200, b"abcde"),
         (b"HTTP/1.1 204 No\r\n\r\n", 204, b""),
@@ -212,7 +216,7 @@ async fn b1_an_answer_that_could_be_read_in_two_ways_is_refused_and_its_process_
         b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n",
         b"garbage\r\n\r\n",
     ] {
-        let mut up = bench.up(Spec::server(SERVER)).await;
+        let mut up = bench.up(server(SERVER)).await;
         let failure = died(try_send(&mut up, "POST", "/raw", raw).await);
         assert_eq!(failure.error_type, "Http.Garbled", "{}", String::from_utf8_lossy(raw));
         assert!(!up.guest.settled().await);
@@ -224,7 +228,7 @@ async fn b1_an_answer_that_could_be_read_in_two_ways_is_refused_and_its_process_
 #[tokio::test]
 async fn b1_what_follows_an_answer_is_never_the_next_calls_answer() {
     let bench = Bench::new().await;
-    let mut up = bench.up(Spec::server(SERVER)).await;
+    let mut up = bench.up(server(SERVER)).await;
     let two =
         b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\naHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     assert_eq!(send(&mut up, "POST", "/raw", two).await.2, b"a");
@@ -235,7 +239,7 @@ async fn b1_what_follows_an_answer_is_never_the_next_calls_answer() {
 #[tokio::test]
 async fn a_request_that_could_become_two_is_not_sent() {
     let bench = Bench::new().await;
-    let mut up = bench.up(Spec::server(SERVER)).await;
+    let mut up = bench.up(server(SERVER)).await;
     for (method, target, name, text) in [
         ("GET", "/x HTTP/1.1\r\nevil: 1", "a", "b"),
         ("GET\r\n", "/", "a", "b"),
@@ -253,7 +257,7 @@ async fn a_request_that_could_become_two_is_not_sent() {
 #[tokio::test]
 async fn a_server_that_ends_or_hangs_is_the_calls_failure() {
     let bench = Bench::new().await;
-    let mut up = bench.up(Spec::server(SERVER)).await;
+    let mut up = bench.up(server(SERVER)).await;
     let failure = died(try_send(&mut up, "POST", "/die", b"").await);
     assert_eq!(failure.error_type, "Runtime.ExitError");
     assert!(json(&failure)["errorMessage"].as_str().unwrap().ends_with("exit status 3"));
@@ -261,8 +265,8 @@ async fn a_server_that_ends_or_hangs_is_the_calls_failure() {
     up.guest.retire("failure").await;
 
     let timeout = std::time::Duration::from_millis(300);
-    let mut up = bench.up(Spec { timeout, ..Spec::server(SERVER) }).await;
-    let mut other = bench.up(Spec { timeout, ..Spec::server(SERVER) }).await;
+    let mut up = bench.up(Spec { timeout, ..server(SERVER) }).await;
+    let mut other = bench.up(Spec { timeout, ..server(SERVER) }).await;
     let failure = died(try_send(&mut up, "POST", "/hang", b"").await);
     assert_eq!(failure.error_type, "Sandbox.Timedout");
     assert!(
@@ -276,7 +280,7 @@ async fn a_server_that_ends_or_hangs_is_the_calls_failure() {
 #[tokio::test]
 async fn a_long_answer_is_cut_at_the_limit_and_a_reader_who_leaves_ends_it() {
     let bench = Bench::new().await;
-    let mut spec = Spec::server(SERVER);
+    let mut spec = server(SERVER);
     spec.limits.stream_bytes = 1_000_000;
     let mut up = bench.up(spec).await;
     let reply = try_send(&mut up, "POST", "/big", b"10000000000").await.unwrap();
@@ -293,7 +297,7 @@ async fn a_long_answer_is_cut_at_the_limit_and_a_reader_who_leaves_ends_it() {
 #[tokio::test]
 async fn a_unix_socket_serves_as_well_and_what_is_printed_is_logged() {
     let bench = Bench::new().await;
-    let mut up = bench.up(Spec { http: value!({"socket": "/tmp/app.sock"}), ..Spec::server(SERVER) }).await;
+    let mut up = bench.up(Spec { http: value!({"socket": "/tmp/app.sock"}), ..server(SERVER) }).await;
     let call = asks(&mut up, "GET", "/log", b"");
     let reply = up.guest.invoke(&call, up.deadline()).await.unwrap();
     assert_eq!(reply.log_tail.unwrap(), "printed\n");
@@ -303,10 +307,10 @@ async fn a_unix_socket_serves_as_well_and_what_is_printed_is_logged() {
 #[tokio::test]
 async fn a_server_that_does_not_come_up_fails_with_its_last_words() {
     let bench = Bench::new().await;
-    let failure = bench.fails(Spec::server("import sys\nprint('no config')\nsys.exit(2)\n")).await;
+    let failure = bench.fails(server("import sys\nprint('no config')\nsys.exit(2)\n")).await;
     assert_eq!(failure.error_type, "Runtime.ExitError");
     let init_timeout = std::time::Duration::from_millis(300);
-    let failure = bench.fails(Spec { init_timeout, ..Spec::server("import time\ntime.sleep(600)\n") }).await;
+    let failure = bench.fails(Spec { init_timeout, ..server("import time\ntime.sleep(600)\n") }).await;
     assert_eq!(failure.error_type, "Sandbox.Timedout");
     let failure = bench.fails(Spec::new("http", "none", &[("other", "")])).await;
     assert_eq!(failure.error_type, "Runtime.InvalidEntrypoint");
