@@ -70,10 +70,11 @@ pub(crate) fn find(root: &Path, handler: &str) -> Result<Source, Error> {
         let missing = |e: io::Error| Error::NotFound(format!("`{}`: {}", path.display(), e.kind()));
         return checked(open_beneath(root, &path).map_err(missing)?, &path);
     }
-    if let Ok(file) = open_beneath(root, Path::new("bootstrap")) {
-        if let Ok(source) = checked(file, Path::new("bootstrap")) {
-            return Ok(source);
-        }
+    let bootstrap = Path::new("bootstrap");
+    if let Ok(file) = open_beneath(root, bootstrap)
+        && let Ok(source) = checked(file, bootstrap)
+    {
+        return Ok(source);
     }
     let path = only_one(root)?;
     checked(open_beneath(root, &path).map_err(Error::Package)?, &path)
