@@ -63,7 +63,7 @@ impl Pace {
         if busy > 0 && lasted.is_some_and(|lasted| lasted < moment) {
             return false;
         }
-        match (self.drained_in(self.call_us.or(lasted.map(guess)), calls, busy), self.init()) {
+        match (self.drained_in(self.call_us.or_else(|| lasted.map(guess)), calls, busy), self.init()) {
             (Some(drained), Some(init)) => calls > 0 && drained >= init,
             _ => calls > 0,
         }

@@ -267,7 +267,10 @@ impl Pool {
         state.pace.started(took);
         instance.idle_since = now;
         state.busy += 1;
-        self.hand_on(&mut state, instance, now)
+        let back = self.hand_on(&mut state, instance, now);
+        // Starts work again: what is lacking need not wait any longer.
+        self.plan(&mut state, now);
+        back
     }
 
     /// A start failed: the first waiting call is told; true if another start is wanted for those behind it.
@@ -342,13 +345,17 @@ impl Pool {
     /// The instance counts as busy here.
     fn hand_on(&self, state: &mut State, mut instance: Instance, now: Instant) -> Back {
         while let Some(waiting) = state.waiting.pop_front() {
+            let before = (instance.taken, instance.cooled);
             state.hands(&mut instance, now);
             match waiting.send(Ok(instance)) {
                 Ok(()) => return Back::Kept,
                 Err(Ok(unsent)) => instance = unsent,
                 Err(Err(_)) => unreachable!("an instance was sent, not a refusal"),
             }
+            // Its caller has gone: nothing has happened to the instance.
+            (instance.taken, instance.cooled) = before;
             instance.calls -= 1;
+            state.handed -= 1;
         }
         if state.closed {
             return Back::Retire(instance);
