@@ -6,6 +6,8 @@ mod accidents;
 mod basics;
 mod exhaustion;
 mod forks;
+mod forks_end;
+mod forks_hidden;
 mod hidden;
 mod house;
 mod network;
