@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -38,10 +38,12 @@ static int for_children(void) {
     return -errno;
 }
 
-/* libuv guards its signal handlers with a pipe, makes a new one in every child (inside of `fork`), and ends the process if
-   it is not there. Its numbers are known to nobody: they are the pipes that the template does not have. */
+/* Two kinds of descriptors must not vanish in a child. libuv guards its signal handlers with a pipe, makes a new one in
+   every child (inside of `fork`), and ends the process if it is not there; its numbers are known to nobody: they are the
+   pipes that the template does not have. And node wakes threads by eventfds when it exits, and ends the process by a signal
+   if it cannot write to one, though in a child there is no such thread: these become `/dev/null`. */
 #define LOOKED_AT 512
-static uint64_t inodes[LOOKED_AT];
+static struct { uint64_t inode; int wakes; } known[LOOKED_AT];
 static int highest;
 
 static uint64_t inode(int fd, int pipes_only) {
@@ -50,49 +52,30 @@ static uint64_t inode(int fd, int pipes_only) {
     return found.st_ino;
 }
 
-/* Threads of the template that are not in a child have loops of their own, which V8 and Node wake by an eventfd, and end
-   the process if that fails. So a child gets fresh ones under these numbers, which nobody reads. */
-#define EVENTS_MAX 16
-static int events[EVENTS_MAX];
-static int events_len;
-
-static int is_event(int fd) {
-    char path[32] = "/proc/self/fd/", target[32];
-    static const char name[] = "anon_inode:[eventfd]";
-    int at = 14;
-    if (fd >= 100) path[at++] = (char)('0' + fd / 100);
-    if (fd >= 10) path[at++] = (char)('0' + fd / 10 % 10);
-    path[at++] = (char)('0' + fd % 10);
-    path[at] = 0;
-    return readlink(path, target, sizeof target) == (ssize_t)(sizeof name - 1) &&
-           memcmp(target, name, sizeof name - 1) == 0;
+static int wakes(int fd) {
+    char path[32], to[32];
+    memset(to, 0, sizeof to);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return readlink(path, to, sizeof to - 1) > 0 && strcmp(to, "anon_inode:[eventfd]") == 0;
 }
 
 static void remember_descriptors(void) {
     for (int fd = NUMBER_MAX + 1; fd < LOOKED_AT; fd++) {
-        if ((inodes[fd] = inode(fd, 0)) == 0) continue;
+        known[fd].inode = inode(fd, 0);
+        if (known[fd].inode == 0) continue;
+        known[fd].wakes = wakes(fd);
         highest = fd;
-        if (events_len < EVENTS_MAX && is_event(fd)) events[events_len++] = fd;
     }
 }
 
-static int new_events(void) {
-    for (int i = 0; i < events_len; i++) {
-        if (fcntl(events[i], F_GETFD) >= 0) continue;
-        int fresh = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (fresh < 0) return -errno;
-        if (fresh == events[i]) continue;
-        if (dup3(fresh, events[i], O_CLOEXEC) < 0) return -errno;
-        close(fresh);
-    }
-    return 0;
-}
-
-static int new_pipes(int *found) {
+/* In the child: what stays open, ascending. */
+static int to_keep(int *found) {
     int count = 0, end = highest + ATTACHED_MAX + 4;
     for (int fd = NUMBER_MAX + 1; fd < LOOKED_AT && fd <= end && count < KEPT_MAX; fd++) {
-        uint64_t now = inode(fd, 1);
-        if (now != 0 && now != inodes[fd] && !template_holds(fd)) found[count++] = fd;
+        if (template_holds(fd)) continue;
+        uint64_t pipe = inode(fd, 1);
+        if (pipe != 0 && pipe != known[fd].inode) found[count++] = fd;
+        else if (known[fd].wakes && dup2(0, fd) == fd) found[count++] = fd;
     }
     return count;
 }
@@ -110,9 +93,8 @@ static int serve(int fd, struct uv_loop_s *loop) {
         if (pid == 0) {
             pid = fork();
             if (pid == 0) {
-                int kept[KEPT_MAX], count = new_pipes(kept);
+                int kept[KEPT_MAX], count = to_keep(kept);
                 int entered = template_enter(kept, count);
-                if (entered == 0) entered = new_events();
                 /* The loop's descriptors were closed there; this makes new ones. */
                 if (entered == 0 && uv_loop_fork(loop) != 0) entered = -EIO;
                 if (entered < 0) _exit(70);

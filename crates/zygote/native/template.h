@@ -26,7 +26,7 @@ enum at { AT_PID, AT_MNT, AT_NET, AT_IPC, AT_UTS, AT_CGROUP, AT_USER, NAMESPACES
 /* The highest number that a child's descriptor may get. The helper starts a template with all of these taken, so whatever
    the language opens, and whatever comes with an order, lies above. */
 #define NUMBER_MAX 31
-#define KEPT_MAX 4
+#define KEPT_MAX 16
 
 /* Template to helper. */
 enum word {

@@ -141,7 +141,10 @@ impl Desk {
                 Err(fault) => Err(fault),
             },
             (Some(house), Request::EndTemplate(template)) => {
-                house.templates.end(template);
+                if !house.templates.end(template) {
+                    // Refused, or given up before it was asked for.
+                    self.tell(&Told::TemplateGone(template))?;
+                }
                 Ok(Answer::Done)
             }
             (Some(house), Request::Fork { instance, template, process, fds: numbers }) => {
@@ -214,7 +217,9 @@ impl Desk {
 impl Desk {
     fn template_event(&mut self, token: u64) -> io::Result<()> {
         let Some(house) = &mut self.house else { return Ok(()) };
-        for news in house.templates.event(token, &self.epoll) {
+        let inits = house.instances.values();
+        let inits = || inits.filter_map(|(_, instance)| instance.pid().ok()).collect();
+        for news in house.templates.event(token, &self.epoll, inits) {
             let told = match news {
                 News::Answer(id, result) => Told::Answer { id, result },
                 News::Gone(template) => Told::TemplateGone(template),
@@ -378,15 +383,15 @@ impl House {
         self.leavings.work()
     }
 
-    /// Kills all first, then waits for each.
+    /// Kills all first, then waits for all, and then gives back. A sandbox's init does not end before all of its pid
+    /// namespace is reaped, and what was forked into it is now this process's to reap.
     fn close(&mut self) {
-        self.templates.close();
+        self.templates.kill();
         for (_, instance) in self.instances.values() {
             instance.kill();
         }
-        // An init ends after everything in its pid namespace, and what was forked into there by a template that is gone is
-        // this process's child now: whoever waits for the init alone waits for ever.
-        while waitid(WaitId::All, WaitIdOptions::EXITED).is_ok() {}
+        template::reap_all();
+        self.templates.close();
         for (_, (_, instance)) in std::mem::take(&mut self.instances) {
             instance.reap();
             self.give_back(instance);

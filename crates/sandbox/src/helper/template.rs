@@ -1,7 +1,7 @@
 //! Templates as the helper knows them: who is one, which forks are under way, and whose children live.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     os::fd::{AsFd, OwnedFd},
 };
@@ -9,7 +9,7 @@ use std::{
 use anyfn_types::InstanceId;
 use rustix::{
     event::epoll,
-    process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid},
+    process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid},
 };
 
 use super::{
@@ -46,8 +46,8 @@ pub(super) struct Templates {
     next_token: u64,
     /// Forked processes of each sandbox.
     forked: HashMap<InstanceId, Vec<(u64, i32)>>,
-    /// Children of templates that ended; they are the helper's now.
-    orphans: HashMap<u64, Child>,
+    /// Children of templates that ended; they are the helper's now. None: strays, killed, only to be reaped.
+    orphans: HashMap<u64, Orphan>,
     /// The host's own folders hold nothing that others may write.
     system_checked: bool,
 }
@@ -88,6 +88,9 @@ struct Child {
     process: u32,
     pidfd: OwnedFd,
 }
+
+/// Its pidfd, and whose it is.
+type Orphan = (OwnedFd, Option<(InstanceId, u32)>);
 
 impl Templates {
     /// Clones a template; `News` tells when it is ready.
@@ -145,11 +148,9 @@ impl Templates {
         token
     }
 
-    /// Its end is an event.
-    pub(super) fn end(&self, id: u64) {
-        if let Some(template) = self.all.get(&id) {
-            template.kill();
-        }
+    /// Its end is an event. False if there is none.
+    pub(super) fn end(&self, id: u64) -> bool {
+        self.all.get(&id).inspect(|template| template.kill()).is_some()
     }
 
     /// Orders a fork; `News` tells when it is done.
@@ -179,9 +180,13 @@ impl Templates {
     pub(super) fn signal(&self, id: InstanceId, process: u32, signal: Signal) {
         let ours = self.forked.get(&id).into_iter().flatten();
         let of_templates = ours.filter_map(|(template, pid)| self.all.get(template)?.children.get(pid));
-        let orphans = self.orphans.values().filter(|child| child.instance == id);
-        if let Some(child) = of_templates.chain(orphans).find(|child| child.process == process) {
-            let _ = pidfd_send_signal(&child.pidfd, signal);
+        let mut of_templates =
+            of_templates.filter(|child| child.process == process).map(|child| &child.pidfd);
+        let orphan = |(_, whose): &&Orphan| *whose == Some((id, process));
+        let found =
+            of_templates.next().or_else(|| self.orphans.values().find(orphan).map(|(pidfd, _)| pidfd));
+        if let Some(pidfd) = found {
+            let _ = pidfd_send_signal(pidfd, signal);
         }
     }
 
@@ -194,17 +199,52 @@ impl Templates {
         }
     }
 
-    /// Something happened to a template or an orphan.
-    pub(super) fn event(&mut self, token: u64, epoll: &OwnedFd) -> Vec<News> {
-        if let Some(orphan) = self.orphans.remove(&token) {
-            let _ = epoll::delete(epoll, &orphan.pidfd);
-            let (code, signal) = ended(&orphan.pidfd);
-            return vec![News::Exited { instance: orphan.instance, process: orphan.process, code, signal }];
+    /// Something happened to a template or an orphan. `others` are the helper's children that are neither.
+    pub(super) fn event(
+        &mut self,
+        token: u64,
+        epoll: &OwnedFd,
+        others: impl FnOnce() -> HashSet<i32>,
+    ) -> Vec<News> {
+        if let Some((pidfd, whose)) = self.orphans.remove(&token) {
+            let _ = epoll::delete(epoll, &pidfd);
+            let (code, signal) = ended(&pidfd);
+            let told = whose.map(|(instance, process)| News::Exited { instance, process, code, signal });
+            return told.into_iter().collect();
         }
         match self.tokens.get(&token) {
             Some(Event::Word(id)) => self.words(*id, epoll),
-            Some(Event::End(id)) => self.ended(*id, epoll),
+            Some(Event::End(id)) => {
+                let news = self.ended(*id, epoll);
+                self.kill_strays(others(), epoll);
+                news
+            }
             None => Vec::new(),
+        }
+    }
+
+    /// Children that a template could not tell of any more. Nobody else would reap them, and a pid namespace does not end
+    /// before everything in it is reaped.
+    fn kill_strays(&mut self, mut known: HashSet<i32>, epoll: &OwnedFd) {
+        let pids = |fds: &mut dyn Iterator<Item = &OwnedFd>| -> Vec<i32> {
+            fds.filter_map(|pidfd| fork::pid_of(pidfd).ok()).collect()
+        };
+        known.extend(pids(&mut self.all.values().map(|template| &template.pidfd)));
+        known.extend(pids(&mut self.orphans.values().map(|(pidfd, _)| pidfd)));
+        for pid in children().into_iter().filter(|pid| !known.contains(&pid.as_raw_nonzero().get())) {
+            // Ours, so its number is nobody else's until we reap it.
+            if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
+                let _ = pidfd_send_signal(&pidfd, Signal::KILL);
+                self.adopt(pidfd, None, epoll);
+            }
+        }
+    }
+
+    fn adopt(&mut self, pidfd: OwnedFd, whose: Option<(InstanceId, u32)>, epoll: &OwnedFd) {
+        let token = FIRST_TOKEN + self.next_token;
+        self.next_token += 1;
+        if epoll::add(epoll, &pidfd, epoll::EventData::new_u64(token), epoll::EventFlags::IN).is_ok() {
+            self.orphans.insert(token, (pidfd, whose));
         }
     }
 
@@ -242,18 +282,14 @@ impl Templates {
             let why = template.why.take().unwrap_or_else(|| early(code, signal));
             news.push(News::Answer(ask, Err(why)));
         }
+        // Those of them that were born are strays.
         let lost = template.pending.into_values();
         news.extend(lost.map(|pending| News::Answer(pending.ask, Err(Fault::TemplateGone))));
         for (pid, child) in template.children {
             if let Some(list) = self.forked.get_mut(&child.instance) {
                 list.retain(|known| *known != (id, pid));
             }
-            let token = FIRST_TOKEN + self.next_token;
-            self.next_token += 1;
-            let data = epoll::EventData::new_u64(token);
-            if epoll::add(epoll, &child.pidfd, data, epoll::EventFlags::IN).is_ok() {
-                self.orphans.insert(token, child);
-            }
+            self.adopt(child.pidfd, Some((child.instance, child.process)), epoll);
         }
         // A child that was born and not yet elsewhere leaves in a moment; if not, the next helper cleans up.
         let _ = template.group.remove();
@@ -261,14 +297,38 @@ impl Templates {
         news
     }
 
-    /// Kills all and waits.
+    /// Kills all.
+    pub(super) fn kill(&self) {
+        self.all.values().for_each(Template::kill);
+    }
+
+    /// When everything is reaped.
     pub(super) fn close(&mut self) {
-        for template in self.all.values() {
-            template.kill();
-        }
         for (_, template) in self.all.drain() {
-            ended(&template.pidfd);
             let _ = template.group.remove();
+        }
+    }
+}
+
+/// The helper's own.
+fn children() -> Vec<Pid> {
+    let own = rustix::process::getpid().as_raw_nonzero();
+    let text = std::fs::read_to_string(format!("/proc/self/task/{own}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| pid.parse().ok().and_then(Pid::from_raw)).collect()
+}
+
+/// Kills and reaps every child; what these leave behind becomes a child too, and is next.
+pub(super) fn reap_all() {
+    loop {
+        let children = children();
+        for pid in &children {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+        for _ in &children {
+            let _ = wait(WaitOptions::empty());
+        }
+        if children.is_empty() {
+            return;
         }
     }
 }
@@ -295,6 +355,13 @@ impl Template {
                 return None;
             }
             Word::Exited { pid, code, signal } => {
+                let born = |pending: &&Pending| pending.child.as_ref().is_some_and(|(born, _)| *born == pid);
+                if let Some(pending) = self.pending.values().find(born) {
+                    // Before it was in its sandbox: that is what ended.
+                    let ask = pending.ask;
+                    self.pending.retain(|_, pending| pending.ask != ask);
+                    return Some(News::Answer(ask, Err(Fault::Gone)));
+                }
                 let child = self.children.remove(&pid)?;
                 if let Some(list) = forked.get_mut(&child.instance) {
                     list.retain(|known| *known != (id, pid));

@@ -77,6 +77,21 @@ pub(crate) async fn forked(sandbox: &dyn Sandbox, template: &dyn Template, scrip
     (exit, text)
 }
 
+const NODE: &str = r#"
+const fs = require("fs"), { serve } = require("/var/runtime/template.node");
+require("crypto"); require("net"); require("http"); require("zlib");
+const left = serve(Number(process.env.ANYFN_TEMPLATE_FD));
+if (left !== 0) process.exit(left === 1 ? 0 : 70);
+new Function("require", fs.readFileSync(5, "utf8"))(require);
+"#;
+
+pub(crate) async fn node_template(house: &House) -> Arc<dyn Template> {
+    let script = ["/usr/bin/node", "--single-threaded", "--v8-pool-size=0", "/var/runtime/template.cjs"];
+    let spec = spec(house.scratch.path(), &script);
+    std::fs::write(house.scratch.path().join("runtime/template.cjs"), NODE).unwrap();
+    house.processes.template(spec).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_python_template_is_forked_into_a_sandbox() {
     if !root() {
@@ -89,6 +104,72 @@ async fn a_python_template_is_forked_into_a_sandbox() {
     let (exit, text) = forked(&*sandbox, &*template, script).await;
     assert_eq!(text, "993 990 [] fn /\n");
     assert_eq!((exit.kind, exit.out_of_memory), (ExitKind::Code(7), false));
+    sandbox.destroy().await.unwrap();
+    drop(template);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_node_template_is_forked_and_its_event_loop_lives() {
+    if !root() {
+        return;
+    }
+    if !Path::new("/usr/bin/node").exists() {
+        eprintln!("skipped: there is no node");
+        return;
+    }
+    let house = House::open().await;
+    let template = node_template(&house).await;
+    let sandbox = house.sandbox().await;
+    // The loop, the thread pool, sockets, timers, signals and worker threads: everything that lives in descriptors or threads.
+    let script = r#"
+const fs = require("fs"), http = require("http"), crypto = require("crypto"), zlib = require("zlib");
+const { Worker } = require("worker_threads");
+async function main() {
+  console.log(process.getuid(), os_host(), JSON.stringify(fs.readdirSync("/proc").filter((n) => /^\d+$/.test(n))));
+  await fs.promises.writeFile("/tmp/x", "written");
+  console.log(await fs.promises.readFile("/tmp/x", "utf8"));
+  console.log((await new Promise((done) => crypto.pbkdf2("a", "b", 10, 8, "sha1", (_, key) => done(key)))).length);
+  console.log(zlib.gunzipSync(zlib.gzipSync("zipped")).toString());
+  const server = http.createServer((_, answer) => answer.end("served"));
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const text = await new Promise((done) => http.get(server.address(), (r) => r.on("data", (d) => done(String(d)))));
+  console.log(text);
+  await new Promise((done) => { process.once("SIGUSR2", done); process.kill(Number(fs.readlinkSync("/proc/self")), "SIGUSR2"); });
+  console.log("signalled");
+  await new Promise((done) => setTimeout(done, 1));
+  console.log(await new Promise((done) => new Worker("require('worker_threads').parentPort.postMessage('worked')", { eval: true }).on("message", done)));
+  const child = require("child_process").spawnSync("/bin/echo", ["spawned"]);
+  console.log(String(child.stdout).trim());
+  process.exit(3);
+}
+function os_host() { return require("os").hostname(); }
+main().catch((e) => { console.log(e.stack); process.exit(99); });
+"#;
+    let (exit, text) = forked(&*sandbox, &*template, script).await;
+    assert_eq!(text, "993 fn [\"2\"]\nwritten\n8\nzipped\nserved\nsignalled\nworked\nspawned\n");
+    assert_eq!(exit.kind, ExitKind::Code(3));
+    // All ways to end are as in a program that was started.
+    let ends = [
+        ("1", 0),
+        ("process.exitCode = 4", 4),
+        ("throw new Error('x')", 1),
+        ("process.on('exit', () => process.exit(6))", 6),
+    ];
+    for (script, code) in ends {
+        let (exit, text) = forked(&*sandbox, &*template, script).await;
+        assert_eq!(exit.kind, ExitKind::Code(code), "{script}: {text}");
+    }
+    let fds = r"
+const fs = require('fs');
+const to = (n) => { try { return fs.readlinkSync('/proc/self/fd/' + n); } catch { return 'listing'; } };
+console.log(fs.readdirSync('/proc/self/fd').map(to).map((l) => l.replace(/\d+/, '')).join(' '));
+";
+    let (_, text) = forked(&*sandbox, &*template, fds).await;
+    // No socket, no file, nothing that is shared with the template.
+    let own =
+        ["/dev/null", "pipe:[]", "listing", "anon_inode:[eventpoll]", "anon_inode:[eventfd]", "/proc//fd"];
+    assert!(text.split_whitespace().all(|to| own.contains(&to)), "{text}");
     sandbox.destroy().await.unwrap();
     drop(template);
     house.close().await;

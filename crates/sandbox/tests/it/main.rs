@@ -7,6 +7,8 @@ mod basics;
 mod connect;
 mod exhaustion;
 mod forks;
+mod forks_end;
+mod forks_hidden;
 mod hidden;
 mod house;
 mod network;

@@ -14,7 +14,7 @@ use anyfn_sandbox::{GUEST_V4, PEER_V4, TUN_MTU};
 use crate::house::{House, python, root};
 
 /// Tries to connect to each address; prints the error's name.
-fn reach(addresses: &[String]) -> String {
+pub(crate) fn reach(addresses: &[String]) -> String {
     format!(
         r"
 import errno, socket

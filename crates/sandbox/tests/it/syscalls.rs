@@ -5,7 +5,7 @@ use anyfn_core::ports::ExitKind;
 use crate::house::{House, python, root, run};
 
 /// Calls each of `calls` (name, number, arguments) and prints the name and the error of each.
-fn script(calls: &str) -> String {
+pub(crate) fn script(calls: &str) -> String {
     format!(
         r"
 import ctypes, errno, os
@@ -19,6 +19,53 @@ def call(name, *args):
     )
 }
 
+/// Calls all privileged ones.
+pub(crate) fn privileged() -> String {
+    let one = |(name, number): &(&str, u32)| format!("call('{name}', {number}, 0, 0, 0, 0, 0)\n");
+    script(&PRIVILEGED.iter().map(one).collect::<String>())
+}
+
+/// What the above prints.
+pub(crate) fn all_denied() -> String {
+    PRIVILEGED.iter().map(|(name, _)| format!("{name} EPERM\n")).collect()
+}
+
+/// Privileged ones, with their numbers here.
+const PRIVILEGED: &[(&str, u32)] = &[
+    ("mount", 165),
+    ("umount2", 166),
+    ("pivot_root", 155),
+    ("chroot", 161),
+    ("fsopen", 430),
+    ("open_tree", 428),
+    ("move_mount", 429),
+    ("mount_setattr", 442),
+    ("unshare", 272),
+    ("setns", 308),
+    ("bpf", 321),
+    ("perf_event_open", 298),
+    ("userfaultfd", 323),
+    ("io_uring_setup", 425),
+    ("io_uring_enter", 426),
+    ("keyctl", 250),
+    ("add_key", 248),
+    ("request_key", 249),
+    ("init_module", 175),
+    ("finit_module", 313),
+    ("delete_module", 176),
+    ("open_by_handle_at", 304),
+    ("name_to_handle_at", 303),
+    ("kexec_load", 246),
+    ("reboot", 169),
+    ("swapon", 167),
+    ("acct", 163),
+    ("quotactl", 179),
+    ("vhangup", 153),
+    ("iopl", 172),
+    ("ioperm", 173),
+    ("syslog", 103),
+];
+
 #[tokio::test]
 async fn c5_privileged_system_calls_are_denied() {
     if !root() {
@@ -26,45 +73,8 @@ async fn c5_privileged_system_calls_are_denied() {
     }
     let house = House::open().await;
     let sandbox = house.sandbox().await;
-    let calls = [
-        ("mount", 165),
-        ("umount2", 166),
-        ("pivot_root", 155),
-        ("chroot", 161),
-        ("fsopen", 430),
-        ("open_tree", 428),
-        ("move_mount", 429),
-        ("mount_setattr", 442),
-        ("unshare", 272),
-        ("setns", 308),
-        ("bpf", 321),
-        ("perf_event_open", 298),
-        ("userfaultfd", 323),
-        ("io_uring_setup", 425),
-        ("io_uring_enter", 426),
-        ("keyctl", 250),
-        ("add_key", 248),
-        ("request_key", 249),
-        ("init_module", 175),
-        ("finit_module", 313),
-        ("delete_module", 176),
-        ("open_by_handle_at", 304),
-        ("name_to_handle_at", 303),
-        ("kexec_load", 246),
-        ("reboot", 169),
-        ("swapon", 167),
-        ("acct", 163),
-        ("quotactl", 179),
-        ("vhangup", 153),
-        ("iopl", 172),
-        ("ioperm", 173),
-        ("syslog", 103),
-    ];
-    let lines: String =
-        calls.iter().map(|(name, number)| format!("call('{name}', {number}, 0, 0, 0, 0, 0)\n")).collect();
-    let said = python(&*sandbox, &script(&lines)).await;
-    let expected: String = calls.iter().map(|(name, _)| format!("{name} EPERM\n")).collect();
-    assert_eq!(said, expected);
+    let said = python(&*sandbox, &privileged()).await;
+    assert_eq!(said, all_denied());
     sandbox.destroy().await.unwrap();
     house.close().await;
 }
