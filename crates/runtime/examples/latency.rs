@@ -52,7 +52,8 @@ async fn starts(name: &str, set: Option<&str>, spec: impl Fn() -> Spec) {
             assert!(up.guest.settled().await);
             up.guest.retire("spindown").await;
         }
-        let made: Vec<_> = ["plain", "fork", "spare"].map(|how| format!("{how} {}", bench.starts(how))).into();
+        let made: Vec<_> =
+            ["plain", "fork", "spare"].map(|how| format!("{how} {}", bench.starts(how))).into();
         println!("{name} {way}: up {}; first answer {} ({})", spread(ups), spread(answers), made.join(", "));
     }
 }
@@ -60,7 +61,8 @@ async fn starts(name: &str, set: Option<&str>, spec: impl Fn() -> Spec) {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let version = Some(anyfn_types::VersionId(1));
-    let boto3 = "import boto3\ns3 = boto3.client('s3', region_name='eu-west-1')\ndef handler(e, c):\n  return 1\n";
+    let boto3 =
+        "import boto3\ns3 = boto3.client('s3', region_name='eu-west-1')\ndef handler(e, c):\n  return 1\n";
     starts("python", None, || Spec { version, ..Spec::python("def handler(e, c):\n  return 1\n") }).await;
     starts("python+boto3", Some("boto3"), || Spec { version, ..Spec::python(boto3) }).await;
     starts("node", None, || Spec { version, ..Spec::node("exports.handler = async () => 1;") }).await;

@@ -62,7 +62,11 @@ pub(crate) struct Counted {
 impl Forks {
     pub(crate) fn new(base: &Base, runtime_dir: PathBuf, options: Forking) -> Self {
         let count = |how| {
-            base.metrics.counter("anyfn_starts_total", "Starts of instances by how they were made.", &[("how", how)])
+            base.metrics.counter(
+                "anyfn_starts_total",
+                "Starts of instances by how they were made.",
+                &[("how", how)],
+            )
         };
         Self {
             memory: Memory::default(),
@@ -118,7 +122,9 @@ fn read_at_start(language: Language, name: &str) -> bool {
     let own = match language {
         Language::Python => name.starts_with("PYTHON"),
         Language::Node => {
-            (name.starts_with("NODE") && !LATE.contains(&name)) || name == "SSL_CERT_FILE" || name == "SSL_CERT_DIR"
+            (name.starts_with("NODE") && !LATE.contains(&name))
+                || name == "SSL_CERT_FILE"
+                || name == "SSL_CERT_DIR"
         }
     };
     own || ANY.iter().any(|start| name.starts_with(start))

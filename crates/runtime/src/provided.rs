@@ -24,7 +24,9 @@ pub(crate) fn provide(runtime_dir: &Path, interpreters: &Interpreters, search: &
             Language::Node if !node => {
                 let folder = found.host.ancestors().nth(2).map(|prefix| prefix.join("lib/node_modules"));
                 node = true;
-                folder.map_or(Ok(()), |folder| bring(&folder, &NODE[..1], &NODE, &runtime_dir.join("node_modules")))
+                folder.map_or(Ok(()), |folder| {
+                    bring(&folder, &NODE[..1], &NODE, &runtime_dir.join("node_modules"))
+                })
             }
             Language::Node => Ok(()),
         };
@@ -45,11 +47,14 @@ fn python(runtime_dir: &Path, (major, minor): Release, search: &[PathBuf]) -> io
     for folder in search {
         let below = |folder: &Path| folder.join("lib").join(&name).join("site-packages");
         folders.push(below(folder));
-        let mut versions: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        let mut versions: Vec<_> =
+            fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
         versions.sort();
         folders.extend(versions.iter().map(|version| below(version)));
     }
-    let Some(folder) = folders.into_iter().find(|folder| PYTHON.iter().all(|part| folder.join(part).exists())) else {
+    let Some(folder) =
+        folders.into_iter().find(|folder| PYTHON.iter().all(|part| folder.join(part).exists()))
+    else {
         return Ok(());
     };
     bring(&folder, &PYTHON, &PYTHON, &runtime_dir.join(name))

@@ -189,7 +189,8 @@ impl Spares {
             self.callers_first().await;
             let made = maker.make(&self.base, WAIT).await;
             let mut pools = self.look();
-            let others: usize = pools.iter().filter(|(kind, _)| **kind != at).map(|(_, pool)| pool.ready.len()).sum();
+            let others: usize =
+                pools.iter().filter(|(kind, _)| **kind != at).map(|(_, pool)| pool.ready.len()).sum();
             let Some(pool) = pools.get_mut(&at) else { return };
             match made {
                 Ok(body) => pool.ready.push_back(Spare { body, template: maker.template.clone() }),
@@ -256,4 +257,3 @@ impl Spares {
         }
     }
 }
-

@@ -123,7 +123,11 @@ impl Templates {
     }
 
     /// The template, if it is up. If it is not, it is started for those who come later.
-    pub(crate) fn get(self: &Arc<Self>, isolation: &Arc<dyn Isolation>, recipe: &Recipe) -> Option<Arc<dyn Template>> {
+    pub(crate) fn get(
+        self: &Arc<Self>,
+        isolation: &Arc<dyn Isolation>,
+        recipe: &Recipe,
+    ) -> Option<Arc<dyn Template>> {
         let now = self.base.clock.now();
         let mut slots = self.look();
         if let Some(slot) = slots.all.get_mut(&recipe.key) {
@@ -241,7 +245,8 @@ impl Keeper {
     }
 
     fn set(&self, state: State) {
-        if let Some(slot) = self.of.look().all.get_mut(&self.recipe.key).filter(|_| !self.end.is_cancelled()) {
+        if let Some(slot) = self.of.look().all.get_mut(&self.recipe.key).filter(|_| !self.end.is_cancelled())
+        {
             slot.state = state;
         }
         self.of.changed.notify_waiters();

@@ -24,7 +24,9 @@ impl Contract {
     pub fn of(runtime: &str, handler: &str) -> Self {
         match runtime {
             "http" | "wasm" => Self::Other(runtime.to_owned()),
-            _ if runtime.starts_with("provided") && handler.ends_with(".wasm") => Self::Other("wasm".to_owned()),
+            _ if runtime.starts_with("provided") && handler.ends_with(".wasm") => {
+                Self::Other("wasm".to_owned())
+            }
             _ => Self::Lambda,
         }
     }

@@ -36,7 +36,12 @@ pub(crate) async fn run(args: &DoctorArgs, print: &Printer) -> anyhow::Result<Ex
 }
 
 async fn report(args: &DoctorArgs, dir: &std::path::Path, print: &Printer) -> anyhow::Result<ExitCode> {
-    let lambda = server::lambda(Base::system(), dir, RuntimesMode::Nearest, Forking { on: false, ..Forking::default() })?;
+    let lambda = server::lambda(
+        Base::system(),
+        dir,
+        RuntimesMode::Nearest,
+        Forking { on: false, ..Forking::default() },
+    )?;
     let capabilities = server::capabilities(dir, args.helper.clone(), &lambda).await?;
     let found = lambda.found();
     let limits = settings::file_limits();

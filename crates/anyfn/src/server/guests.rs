@@ -33,12 +33,7 @@ pub(super) fn wasm(base: Base, dir: &Path) -> Wasm {
 }
 
 /// The contract, with the interpreters of this host.
-pub(crate) fn lambda(
-    base: Base,
-    dir: &Path,
-    mode: RuntimesMode,
-    forking: Forking,
-) -> anyhow::Result<Lambda> {
+pub(crate) fn lambda(base: Base, dir: &Path, mode: RuntimesMode, forking: Forking) -> anyhow::Result<Lambda> {
     let mode = runtimes(mode);
     let options = anyfn_runtime::Options {
         state: dir.join("run"),

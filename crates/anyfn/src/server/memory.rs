@@ -95,8 +95,10 @@ fn reading(host: &str, stalls: &str, group: Option<(u64, u64)>) -> Option<Memory
 mod tests {
     use super::*;
 
-    const HOST: &str = "MemTotal:       24683520 kB\nMemFree:        22000000 kB\nMemAvailable:   23552000 kB\n";
-    const STALLS: &str = "some avg10=12.34 avg60=0.00 avg300=0.06 total=9744335\nfull avg10=0.00 avg60=0.00\n";
+    const HOST: &str =
+        "MemTotal:       24683520 kB\nMemFree:        22000000 kB\nMemAvailable:   23552000 kB\n";
+    const STALLS: &str =
+        "some avg10=12.34 avg60=0.00 avg300=0.06 total=9744335\nfull avg10=0.00 avg60=0.00\n";
 
     #[test]
     fn the_smaller_of_host_and_group_counts() {
@@ -115,9 +117,15 @@ mod tests {
     #[test]
     fn the_own_group_is_found_in_both_versions() {
         let one = group("9:name=systemd:/\n4:memory:/a/b\n0::/\n").unwrap();
-        assert_eq!((one.dir.to_str(), one.limit), (Some("/sys/fs/cgroup/memory/a/b"), "memory.limit_in_bytes"));
+        assert_eq!(
+            (one.dir.to_str(), one.limit),
+            (Some("/sys/fs/cgroup/memory/a/b"), "memory.limit_in_bytes")
+        );
         let two = group("0::/system.slice/anyfn.service\n").unwrap();
-        assert_eq!((two.dir.to_str(), two.limit), (Some("/sys/fs/cgroup/system.slice/anyfn.service"), "memory.max"));
+        assert_eq!(
+            (two.dir.to_str(), two.limit),
+            (Some("/sys/fs/cgroup/system.slice/anyfn.service"), "memory.max")
+        );
         assert!(group("").is_none());
     }
 }

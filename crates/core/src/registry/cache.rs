@@ -130,7 +130,13 @@ impl Cache {
                 || RwLock::new(Clock { kept: HashMap::new(), ring: VecDeque::new(), bytes: 0, writes: 0 });
             std::iter::repeat_with(fresh).take(SHARDS).collect()
         }
-        Self { hasher: RandomState::new(), functions: shards(), versions: shards(), urls: RwLock::default(), most: bytes / SHARDS }
+        Self {
+            hasher: RandomState::new(),
+            functions: shards(),
+            versions: shards(),
+            urls: RwLock::default(),
+            most: bytes / SHARDS,
+        }
     }
 
     fn place<'a, V>(&self, shards: &'a [RwLock<Clock<V>>], key: impl Hash) -> (&'a RwLock<Clock<V>>, u64) {

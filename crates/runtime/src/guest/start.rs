@@ -111,7 +111,9 @@ impl LambdaGuest {
     fn init_trouble(&self, trouble: Trouble, took: Duration) -> ([Option<String>; 2], NotUp) {
         let report = |status, error_type: Option<&str>| self.platform.init_report(took, status, error_type);
         match trouble {
-            Trouble::TimedOut | Trouble::NotForked => ([report(Status::Timeout, None), None], NotUp::TimedOut),
+            Trouble::TimedOut | Trouble::NotForked => {
+                ([report(Status::Timeout, None), None], NotUp::TimedOut)
+            }
             Trouble::Failed(failure) => {
                 let line = report(Status::Error, Some(&failure.error_type));
                 ([line, None], NotUp::Start(StartError::Function { failure, log_tail: None }))

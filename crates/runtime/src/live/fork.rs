@@ -9,7 +9,10 @@ use anyfn_core::ports::{BringUp, Furnish, ProcessId, Sandbox, SandboxSpec, Templ
 use anyfn_types::{Error as Public, Kind, MIB};
 use tokio::{io::AsyncWriteExt as _, net::UnixStream};
 
-use super::{Live, Wire, start::{Pipes, Starting, Trouble}};
+use super::{
+    Live, Wire,
+    start::{Pipes, Starting, Trouble},
+};
 use crate::{
     Error,
     forks::{Key, obstacle},
@@ -116,8 +119,7 @@ pub(super) async fn child(
         return Some(Child { key, body, furnished: false, told: Told { whose: false, check } });
     }
     let first = specialise::frame(env, check).ok()?;
-    let made =
-        if blank { maker.make(&shared.base, &first).await } else { whole(&maker, spec, &first).await };
+    let made = if blank { maker.make(&shared.base, &first).await } else { whole(&maker, spec, &first).await };
     let (made, furnished) = match made {
         Err(error) if blank && error.kind == Kind::Unsupported => {
             forks.spares.impossible();

@@ -76,7 +76,10 @@ async fn nobody_waits_for_a_template_and_one_that_died_comes_back() {
 async fn their_number_is_bounded_and_the_unused_give_way() {
     let (templates, isolation) = (templates(1), Arc::new(Pretends::default()) as Arc<dyn Isolation>);
     assert!(templates.until_up(&isolation, &recipe(11), LONG).await);
-    assert!(!templates.until_up(&isolation, &recipe(12), Duration::from_secs(1)).await, "the other one is in use");
+    assert!(
+        !templates.until_up(&isolation, &recipe(12), Duration::from_secs(1)).await,
+        "the other one is in use"
+    );
     tokio::time::sleep(UNUSED).await;
     assert!(templates.until_up(&isolation, &recipe(12), LONG).await);
     assert_eq!(templates.names(), ["python3.12"]);

@@ -77,7 +77,10 @@ def handler(event, context):
         assert_eq!(found["template"], false);
         assert_eq!(found["shell"], if mine == "MINE" { "x\n" } else { "\n" });
         assert_eq!(found["fds"], serde_json::json!([0, 1, 2, 3, 4]));
-        assert_eq!((&found["start"], &found["caps"]), (&false.into(), &serde_json::json!(["0000000000000000"])));
+        assert_eq!(
+            (&found["start"], &found["caps"]),
+            (&false.into(), &serde_json::json!(["0000000000000000"]))
+        );
     }
     assert_eq!(bench.starts("plain"), 0);
 }

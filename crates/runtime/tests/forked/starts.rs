@@ -57,7 +57,11 @@ async fn a_module_of_the_functions_own_wins_over_a_loaded_one() {
         let mut spec = Spec::new(
             "python3.11",
             "app.handler",
-            &[("app.py", text), ("decimal.py", "mine = 'yes'\nclass Decimal: pass\n"), ("uuid/data.txt", "no module")],
+            &[
+                ("app.py", text),
+                ("decimal.py", "mine = 'yes'\nclass Decimal: pass\n"),
+                ("uuid/data.txt", "no module"),
+            ],
         );
         spec.version = Some(VersionId(7));
         spec

@@ -182,7 +182,9 @@ impl Bench {
 
     /// Brings an instance up, forked if this suite forks.
     pub(crate) async fn start(&self, spec: Spec) -> Result<Up, StartError> {
-        if crate::isolation::FORKED && (spec.runtime.starts_with("python") || spec.runtime.starts_with("node")) {
+        if crate::isolation::FORKED
+            && (spec.runtime.starts_with("python") || spec.runtime.starts_with("node"))
+        {
             self.warm(spec.runtime, None).await;
         }
         self.bring_up(spec).await
@@ -212,7 +214,8 @@ impl Bench {
         // Other tests of this process have templates too; this bench's folder is bound into its own.
         let folder = self.dir.path().file_name().unwrap().to_str().unwrap();
         let mine = |pid: &u32| {
-            is_template(*pid) && fs::read_to_string(format!("/proc/{pid}/mountinfo")).is_ok_and(|m| m.contains(folder))
+            is_template(*pid)
+                && fs::read_to_string(format!("/proc/{pid}/mountinfo")).is_ok_and(|m| m.contains(folder))
         };
         let found: Vec<u32> = helpers.into_iter().flat_map(children).filter(mine).collect();
         assert!(!found.is_empty(), "no template runs");
@@ -307,7 +310,9 @@ impl Bench {
 fn children(of: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{of}/task")).into_iter().flatten().flatten();
     let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 fn is_template(pid: u32) -> bool {

@@ -9,10 +9,7 @@ use std::{
 };
 
 use anyfn_types::InstanceId;
-use rustix::{
-    event::epoll,
-    process::{WaitId, WaitIdOptions, waitid},
-};
+use rustix::event::epoll;
 
 use super::{
     check, doctor, fork,

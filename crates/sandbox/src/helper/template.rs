@@ -9,7 +9,10 @@ use std::{
 use anyfn_types::InstanceId;
 use rustix::{
     event::epoll,
-    process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, pidfd_open,
+        pidfd_send_signal, wait, waitid,
+    },
 };
 
 use super::{
