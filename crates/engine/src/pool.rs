@@ -188,14 +188,22 @@ impl Pool {
             return Asked::Refused(refusal);
         }
         if state.waiting.len() >= limits.waiting_calls {
-            return Asked::Refused(throttled("too_many_waiting"));
+            return Asked::Refused(throttled(Error::new(
+                Kind::Throttled,
+                "too_many_waiting",
+                "Rate Exceeded.",
+            )));
         }
         let (sender, grant) = oneshot::channel();
         state.waiting.push_back(sender);
         let start = state.wants_start(now);
         if start && state.past_scale_up(now, limits.scale_up_per_10s) {
             state.waiting.pop_back();
-            return Asked::Refused(throttled("scale_up_exceeded"));
+            return Asked::Refused(throttled(Error::new(
+                Kind::Throttled,
+                "scale_up_exceeded",
+                "Rate Exceeded.",
+            )));
         }
         Asked::Wait { grant, start, patience: state.pace.patience(state.unmet(), state.servers()) }
     }
@@ -375,8 +383,8 @@ impl Pool {
     }
 }
 
-fn throttled(code: &'static str) -> Refusal {
-    Refusal::Platform(Arc::new(Error::new(Kind::Throttled, code, "Rate Exceeded.")))
+fn throttled(error: Error) -> Refusal {
+    Refusal::Platform(Arc::new(error))
 }
 
 impl State {

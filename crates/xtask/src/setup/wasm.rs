@@ -17,7 +17,7 @@ const MADE: [(&str, &str, &str); 3] = [
 
 /// Builds them where their sources are newer than what is there.
 pub(super) fn guests(dir: &Path) -> Result<()> {
-    let source = sh::root().join("crates/wasm-host/guests");
+    let source = sh::root().join("guests");
     let place = dir.join("wasm-guests");
     let log = dir.join("wasm-guests.log");
     fs::create_dir_all(&place).context("create the guests' folder")?;
@@ -78,7 +78,7 @@ pub(super) fn python(dir: &Path) -> Result<()> {
     anyhow::ensure!(sh::quiet(&mut install, &log)?, "{}", tail(&log, 6));
     let mut build = sh::command(home.join("bin/componentize-py"));
     build.arg("-d").arg(world()?).args(["-w", "wasi:http/proxy", "componentize", "app", "-o"]).arg(&made);
-    build.current_dir(sh::root().join("crates/wasm-host/guests/python"));
+    build.current_dir(sh::root().join("guests/python"));
     anyhow::ensure!(sh::quiet(&mut build, &log)?, "{}", tail(&log, 6));
     Ok(())
 }

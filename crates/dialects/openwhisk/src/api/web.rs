@@ -121,7 +121,7 @@ impl Ctx<'_> {
             // What an action says when it fails may be a page too.
             Status::ApplicationError => answer::shaped(extension, &activation.result["error"], &[]),
             Status::DeveloperError => Err(Fault::invalid("There was an error processing your request.")),
-            Status::InternalError => Err(Error::new(Kind::Internal, "invocation_lost", "").into()),
+            Status::InternalError => Err(Error::new(Kind::Internal, "activation_lost", "").into()),
         };
         let answer = answer.unwrap_or_else(|fault| fault.response(&self.who.transaction));
         Ok(with_id(answer, activation.id))
