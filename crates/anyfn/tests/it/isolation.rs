@@ -386,20 +386,28 @@ fn c17_two_instances_share_no_randomness() {
         return;
     }
     let server = server();
-    server.deploy("random", PROBE);
-    let code = r"
-import random, uuid, secrets, ssl, time
+    // Forked siblings share the seed of `hash` (SPECIFICATION.md, tiers).
+    for (tier, more) in [("fork", ""), ("process", ", hash('a')")] {
+        let name = format!("random-{tier}");
+        server.deploy_with(&name, PROBE, &json!({ "isolation": tier }));
+        let code = format!(
+            r"
+import random, uuid, secrets, ssl, tempfile, time
 time.sleep(0.3)
-out = [random.random(), str(uuid.uuid4()), str(uuid.uuid1()), os.urandom(16).hex(), secrets.token_hex(16), ssl.RAND_bytes(16).hex(), hash('a'), os.environ['AWS_LAMBDA_LOG_STREAM_NAME']]
-";
-    let ask = || strings_of(&server.returned("random", &json!({ "code": code })));
-    let (first, second) = std::thread::scope(|scope| {
-        let other = scope.spawn(ask);
-        (ask(), other.join().unwrap())
-    });
-    assert_ne!(first.last(), second.last(), "two instances");
-    for (a, b) in first.iter().zip(&second) {
-        assert_ne!(a, b);
+out = [random.random(), str(uuid.uuid4()), str(uuid.uuid1()), os.urandom(16).hex(), secrets.token_hex(16), ssl.RAND_bytes(16).hex(), tempfile.mktemp(){more}, os.environ['AWS_LAMBDA_LOG_STREAM_NAME']]
+"
+        );
+        let ask = || strings_of(&server.returned(&name, &json!({ "code": code })));
+        // The first start of all is plain, while the template comes up.
+        ask();
+        let (first, second) = std::thread::scope(|scope| {
+            let other = scope.spawn(ask);
+            (ask(), other.join().unwrap())
+        });
+        assert_ne!(first.last(), second.last(), "two instances");
+        for (a, b) in first.iter().zip(&second) {
+            assert_ne!(a, b, "{tier}");
+        }
     }
 }
 
