@@ -8,7 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in ["template.h", "template.c", "python.c", "node.c"] {
         println!("cargo:rerun-if-changed=native/{file}");
     }
-    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo gives a folder")?);
     build("python.c", &out.join("template.so"))?;
     build("node.c", &out.join("template.node"))
 }

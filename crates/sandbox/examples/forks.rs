@@ -54,11 +54,12 @@ if (process.argv[2]) {
   const client = Object.keys(sdk).find((name) => /^[A-Z]\w+Client$/.test(name) && name !== "__Client");
   new sdk[client]({ region: "us-east-1", credentials: { accessKeyId: "x", secretAccessKey: "x" } });
 }
-const left = require("/var/runtime/template.node").serve(Number(process.env.ANYFN_TEMPLATE_FD));
+const { serve, leave } = require("/var/runtime/template.node");
+const left = serve(Number(process.env.ANYFN_TEMPLATE_FD));
 if (left !== 0) process.exit(70);
 fs.writeSync(4, "x");
 fs.readSync(5, Buffer.alloc(1));
-process.reallyExit(0);
+leave(0);
 "#;
 
 fn main() -> Result<ExitCode, Failure> {

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -29,17 +28,13 @@
 #endif
 
 static int control = -1;
-static int signals = -1;  /* readable when a child ended */
+/* Readable when a child ended. A handler writes: a signal descriptor would miss what another thread of the language takes. */
+static int woken = -1, waker = -1;
+static struct sigaction old_action;
 static int own_pid_namespace = -1;
 static struct order order;
 static int attached[ATTACHED_MAX];
 static unsigned attached_len;
-static unsigned alive; /* children that have not been reaped */
-
-/* Threads of the language (Node has some, and sets its own mask) may be given the signal of a child's end instead of
-   `signals`; so while there are children they are looked for this often, in milliseconds. */
-#define LOOK_EVERY 20
-
 static int tell(uint32_t word, uint32_t serial, int32_t a, int32_t b, int fd) {
     struct told told = {word, serial, a, b};
     struct iovec part = {&told, sizeof told};
@@ -66,6 +61,14 @@ static int tell(uint32_t word, uint32_t serial, int32_t a, int32_t b, int fd) {
     return 0;
 }
 
+static void child_ended(int signal) {
+    int before = errno;
+    (void)signal;
+    /* A full pipe wakes as well. */
+    if (write(waker, "x", 1) < 0) errno = before;
+    errno = before;
+}
+
 static void let_go(void) {
     for (unsigned i = 0; i < attached_len; i++)
         if (attached[i] >= 0) close(attached[i]);
@@ -80,13 +83,19 @@ int template_holds(int fd) {
 
 int template_open(int fd) {
     if (control >= 0) return -EALREADY;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
+    woken = ends[0];
+    waker = ends[1];
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = child_ended;
+    action.sa_flags = SA_NOCLDSTOP | SA_RESTART;
+    if (sigaction(SIGCHLD, &action, &old_action) < 0) return -errno;
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
-    /* For good: a child that ends while the language runs must be seen by the next wait. The child undoes it. */
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -errno;
-    signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0) return -errno;
+    if (sigprocmask(SIG_UNBLOCK, &set, NULL) < 0) return -errno;
     own_pid_namespace = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
     if (own_pid_namespace < 0) return -errno;
     /* Above the numbers of the child's descriptors. */
@@ -97,14 +106,13 @@ int template_open(int fd) {
 }
 
 static int reap(void) {
-    char drained[sizeof(struct signalfd_siginfo) * 8];
-    while (read(signals, drained, sizeof drained) > 0) {}
+    char drained[64];
+    while (read(woken, drained, sizeof drained) > 0) {}
     for (;;) {
         siginfo_t ended;
         memset(&ended, 0, sizeof ended);
         if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG) < 0) return errno == ECHILD || errno == EINTR ? 0 : -errno;
         if (ended.si_pid == 0) return 0;
-        if (alive > 0) alive--;
         int exited = ended.si_code == CLD_EXITED;
         int said = tell(EXITED, (uint32_t)ended.si_pid, exited ? ended.si_status : -1, exited ? 0 : ended.si_status, -1);
         if (said < 0) return said;
@@ -145,13 +153,12 @@ static int receive(void) {
 
 int template_wait(void) {
     for (;;) {
-        struct pollfd ready[2] = {{control, POLLIN, 0}, {signals, POLLIN, 0}};
-        int some = poll(ready, 2, alive > 0 ? LOOK_EVERY : -1);
-        if (some < 0) {
+        struct pollfd ready[2] = {{control, POLLIN, 0}, {woken, POLLIN, 0}};
+        if (poll(ready, 2, -1) < 0) {
             if (errno == EINTR) continue;
             return -errno;
         }
-        if (ready[1].revents || some == 0) {
+        if (ready[1].revents) {
             int said = reap();
             if (said < 0) return said;
         }
@@ -170,7 +177,6 @@ int template_wait(void) {
 int template_born(int pid) {
     int said;
     if (pid > 0) {
-        alive++;
         /* Nobody reaps before the next wait, so the number is still the child's. */
         int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
         said = pidfd < 0 ? -errno : tell(FORKED, order.serial, pid, 0, pidfd);
@@ -290,6 +296,7 @@ int template_enter(const int *kept, int kept_len) {
     STEP(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
     STEP(no_setns()); /* 35 */
     umask(022);
+    STEP(sigaction(SIGCHLD, &old_action, NULL));
     sigset_t none;
     sigemptyset(&none);
     STEP(sigprocmask(SIG_SETMASK, &none, NULL));
@@ -297,7 +304,7 @@ int template_enter(const int *kept, int kept_len) {
     STEP(lower(RLIMIT_NOFILE, order.open_files));
     error = tell(BECAME, order.serial, 0, 0, -1);
     close(control);
-    control = signals = own_pid_namespace = -1;
+    control = woken = waker = own_pid_namespace = -1;
     attached_len = 0;
     return error;
 failed:

@@ -37,9 +37,16 @@
 //!
 //! ```js
 //! // node --single-threaded --v8-pool-size=0 template.cjs
-//! const { serve } = require("/var/runtime/template.node");
+//! const { serve, leave } = require("/var/runtime/template.node");
 //! const left = serve(Number(process.env.ANYFN_TEMPLATE_FD)); // returns in children only: 0
 //! if (left !== 0) process.exit(left === 1 ? 0 : 70);          // 1: the helper is gone; below 0: -errno
+//! process.reallyExit = leave;                                 // node's own way out waits for threads that are not there
+//! const emit = process.emit;                                  // and so for ends without `process.exit`
+//! process.emit = function (name, code) {
+//!   const said = emit.apply(this, arguments);
+//!   if (name === "exit") leave(process.exitCode ?? code ?? 0);
+//!   return said;
+//! };
 //! ```
 //!
 //! `Sandbox::fork` takes at most 16 descriptors, with numbers from 0 to 31. In the child all others are closed, also those that the language opened (Python: an `asyncio` loop or a

@@ -78,10 +78,18 @@ pub(crate) async fn forked(sandbox: &dyn Sandbox, template: &dyn Template, scrip
 }
 
 const NODE: &str = r#"
-const fs = require("fs"), { serve } = require("/var/runtime/template.node");
+const fs = require("fs"), { serve, leave } = require("/var/runtime/template.node");
 require("crypto"); require("net"); require("http"); require("zlib");
 const left = serve(Number(process.env.ANYFN_TEMPLATE_FD));
 if (left !== 0) process.exit(left === 1 ? 0 : 70);
+// Node's own way out waits for threads that are not there.
+process.reallyExit = leave;
+const emit = process.emit;
+process.emit = function (name, code) {
+  const said = emit.apply(this, arguments);
+  if (name === "exit") leave(process.exitCode ?? code ?? 0);
+  return said;
+};
 new Function("require", fs.readFileSync(5, "utf8"))(require);
 "#;
 
