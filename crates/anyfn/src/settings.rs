@@ -88,6 +88,9 @@ pub(crate) struct ServerArgs {
     /// Forked children of each template that wait even when no function was started for a minute.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) spares_min: usize,
+    /// Finished sandboxes without code that are kept ahead at most; as many as were wanted lately. 0 to 256.
+    #[arg(long, value_name = "COUNT", default_value_t = 32)]
+    pub(crate) stock: usize,
     /// Which interpreter may serve a runtime.
     #[arg(long, value_enum, default_value_t, env = "ANYFN_RUNTIMES")]
     pub(crate) runtimes: RuntimesMode,

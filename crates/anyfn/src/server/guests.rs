@@ -84,6 +84,7 @@ pub(super) async fn isolation(
     lambda: &Lambda,
 ) -> anyhow::Result<Arc<dyn Isolation>> {
     let mut options = options(dir, args.helper.clone(), lambda);
+    options.stock_max = args.stock;
     if args.egress == EgressMode::Internet {
         let attached: Arc<Mutex<HashMap<InstanceId, Attached>>> = Arc::default();
         let egress = Egress::new(base.clone(), egress_options());

@@ -457,7 +457,11 @@ fn d12_functions_that_nobody_calls_again_cost_nothing() {
     if !root("d12_functions_that_nobody_calls_again_cost_nothing") {
         return;
     }
-    let server = Server::fresh(&["--set", "retire_after_ms=1500", "--set", "pause_after_ms=200"]);
+    // Nothing is kept ahead, so that what is left can be counted.
+    let ahead = ["--stock", "0", "--isolation-floor", "process"];
+    let server = Server::fresh(
+        &[&["--set", "retire_after_ms=1500", "--set", "pause_after_ms=200"], &ahead[..]].concat(),
+    );
     let platform = server.family();
     for n in 0..30 {
         server.deploy(&format!("once-{n}"), &format!("def handler(event, context):\n  return {n}\n"));

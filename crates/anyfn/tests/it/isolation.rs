@@ -338,7 +338,12 @@ fn c14_a_daemon_is_frozen_while_idle_and_gone_with_its_instance() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::on(folder.path(), &["--set", "pause_after_ms=200", "--set", "retire_after_ms=3000"]);
+    // Nothing is kept ahead, so that what is left can be counted.
+    let ahead = ["--stock", "0", "--isolation-floor", "process"];
+    let server = Server::on(
+        folder.path(),
+        &[&["--set", "pause_after_ms=200", "--set", "retire_after_ms=3000"], &ahead[..]].concat(),
+    );
     let source = r"
 import os
 def handler(event, context):

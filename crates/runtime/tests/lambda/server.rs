@@ -154,7 +154,8 @@ async fn a_call_without_http_is_a_post_and_its_failure_is_a_status() {
 #[tokio::test]
 async fn lanes_share_a_process_and_keep_their_connections() {
     let bench = Bench::new().await;
-    let spec = || Spec { http: value!({"concurrency": 2}), ..server(SERVER) };
+    let version = Some(anyfn_types::VersionId(1));
+    let spec = || Spec { http: value!({"concurrency": 2}), version, ..server(SERVER) };
     let (mut one, mut two) = tokio::join!(bench.up(spec()), bench.up(spec()));
     let mut three = bench.up(spec()).await;
     let mut who = Vec::new();
@@ -265,8 +266,9 @@ async fn a_server_that_ends_or_hangs_is_the_calls_failure() {
     up.guest.retire("failure").await;
 
     let timeout = std::time::Duration::from_millis(300);
-    let mut up = bench.up(Spec { timeout, ..server(SERVER) }).await;
-    let mut other = bench.up(Spec { timeout, ..server(SERVER) }).await;
+    let version = Some(anyfn_types::VersionId(1));
+    let mut up = bench.up(Spec { timeout, version, ..server(SERVER) }).await;
+    let mut other = bench.up(Spec { timeout, version, ..server(SERVER) }).await;
     let failure = died(try_send(&mut up, "POST", "/hang", b"").await);
     assert_eq!(failure.error_type, "Sandbox.Timedout");
     assert!(

@@ -173,7 +173,10 @@ impl Templates {
                 template.pending.insert(template.serial, pending);
                 Ok(())
             }
-            Err(e) if e.raw_os_error() == Some(libc::EPIPE) => Err(Fault::TemplateGone),
+            // The second if it had not read all of its orders.
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => {
+                Err(Fault::TemplateGone)
+            }
             Err(e) => {
                 Err(Fault::Step { step: "order a fork".into(), errno: e.raw_os_error().unwrap_or(libc::EIO) })
             }

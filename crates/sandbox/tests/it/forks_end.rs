@@ -273,7 +273,10 @@ async fn a_helper_of_another_owner_runs_no_template() {
         .args(["serve", path.to_str().unwrap(), "0", roots.to_str().unwrap()])
         .spawn()
         .unwrap();
-    until("the helper listens", || path.exists()).await;
+    // The path is there a moment before anybody listens at it.
+    let listens = |line: &str| line.contains(" 00010000 ") && line.ends_with(path.to_str().unwrap());
+    let all = || std::fs::read_to_string("/proc/net/unix").unwrap();
+    until("the helper listens", || all().lines().any(listens)).await;
     let house = House::with(|options| options.helper = HelperCommand::Connect(path.clone())).await;
     let error = house.processes.template(python_spec(&house)).await.err().unwrap();
     assert_eq!(error.code, "sandbox_unsupported");
