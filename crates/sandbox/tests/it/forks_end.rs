@@ -269,10 +269,11 @@ async fn a_helper_of_another_owner_runs_no_template() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("helper.sock");
     let roots = std::env::temp_dir();
-    let mut served = std::process::Command::new(HELPER)
+    let served = std::process::Command::new(HELPER)
         .args(["serve", path.to_str().unwrap(), "0", roots.to_str().unwrap()])
-        .spawn()
-        .unwrap();
+        .stdout(std::process::Stdio::null())
+        .spawn();
+    let _served = Ends(served.unwrap());
     // The path is there a moment before anybody listens at it.
     let listens = |line: &str| line.contains(" 00010000 ") && line.ends_with(path.to_str().unwrap());
     let all = || std::fs::read_to_string("/proc/net/unix").unwrap();
@@ -281,6 +282,14 @@ async fn a_helper_of_another_owner_runs_no_template() {
     let error = house.processes.template(python_spec(&house)).await.err().unwrap();
     assert_eq!(error.code, "sandbox_unsupported");
     house.close().await;
-    served.kill().unwrap();
-    served.wait().unwrap();
+}
+
+/// Also if the test fails.
+struct Ends(std::process::Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
