@@ -55,7 +55,7 @@ pub(crate) struct OverrideArgs {
     url: bool,
     /// What stands between it and other functions at least: `fork` (a process forked from a template that all functions of
     /// its runtime share), `process` (a process started from nothing). The fastest that the server allows unless given.
-    #[arg(long, value_enum)]
+    #[arg(long = "tier", id = "tier", value_enum)]
     isolation: Option<Isolation>,
     /// Retire an instance after this many calls; 1 gives every call a fresh sandbox.
     #[arg(long, value_name = "CALLS")]

@@ -49,7 +49,7 @@ def handler(event, context):
         os.wait()
         return "left a daemon"
 """
-create(lam, "floods", python(source), Timeout=40, MemorySize=512)
+create(lam, "floods", python(source), Timeout=40, MemorySize=1024)
 create(lam, "neighbour", python("import uuid\nWHO = str(uuid.uuid4())\ndef handler(e, c): return WHO"))
 before = run(lam, "neighbour")
 count, code = run(lam, "floods", {"do": "fork"})
