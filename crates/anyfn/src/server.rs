@@ -24,6 +24,7 @@ pub(crate) struct Running {
     base: Base,
     gateway: anyfn_gateway::Gateway,
     engine: anyfn_engine::Engine,
+    lambda: anyfn_runtime::Lambda,
     logs: anyfn_logs::Logs,
     journal: anyfn_core::Journal,
     store: Store,
@@ -96,6 +97,7 @@ impl Running {
         // The addresses stay open while calls run, so that whoever asks /readyz is told to go elsewhere.
         let _ = tokio::time::timeout(self.drain, self.gateway.idle()).await;
         self.gateway.close();
+        self.lambda.close();
         let left = self.drain.saturating_sub(Clock::system().now() - begun).max(LAST_MOMENT);
         let idle = async {
             self.engine.shutdown(left).await;

@@ -128,6 +128,12 @@ impl Lambda {
         Ok(Recipe::new(Key { language, release: choice.release, set }, &managed(language, choice)))
     }
 
+    /// Ends templates and the children of theirs that wait. Call it at shutdown, when nothing starts any more.
+    pub fn close(&self) {
+        self.0.forks.spares.close();
+        self.0.forks.templates.close();
+    }
+
     /// Templates that can be forked, and the children of theirs that wait.
     pub fn forkable(&self) -> (Vec<String>, usize) {
         (self.0.forks.templates.names(), self.0.forks.spares.waiting())

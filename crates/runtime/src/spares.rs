@@ -183,6 +183,11 @@ impl Spares {
         found
     }
 
+    /// Ends all that wait.
+    pub(crate) fn close(&self) {
+        self.look().clear();
+    }
+
     /// Makes as many as are wanted, one after the other.
     async fn fill(&self, at: (Key, Shape), maker: Maker) {
         loop {

@@ -106,6 +106,11 @@ impl fmt::Debug for Templates {
 }
 
 impl Templates {
+    /// Ends all: while one is held, the sandbox helper stays.
+    pub(crate) fn close(&self) {
+        self.look().all.clear();
+    }
+
     /// At most `max` at once.
     pub(crate) fn new(base: Base, runtime_dir: PathBuf, max: usize) -> Self {
         Self { base, runtime_dir, max, slots: Mutex::default(), changed: Notify::new() }

@@ -73,6 +73,7 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
     .context("write what OpenWhisk's actions are started with")?;
     let http = anyfn_runtime::Http::new(&lambda);
     let wasm = guests::wasm(base.clone(), &dir);
+    let templates = lambda.clone();
     let contracts: HashMap<String, Arc<dyn Contract>> = HashMap::from([
         ("lambda".to_owned(), Arc::new(lambda) as _),
         ("http".to_owned(), Arc::new(http) as _),
@@ -119,7 +120,7 @@ pub(super) async fn compose(args: &ServerArgs) -> anyhow::Result<Running> {
         one.serve(&base, gateway.clone(), options.clone());
     }
     let drain = Duration::from_secs(args.drain);
-    Ok(Running { base, gateway, engine, logs, journal, store, addresses, drain })
+    Ok(Running { base, gateway, engine, lambda: templates, logs, journal, store, addresses, drain })
 }
 
 /// Functions and keys, sealed with the data folder's own key.
